@@ -1,0 +1,22 @@
+/** @jest-config-loader esbuild-register */
+import type { Config } from "jest";
+
+const config: Config = {
+  testEnvironment: "node",
+  testMatch: ["<rootDir>/packages/*/src/**/*.test.ts", "<rootDir>/testing/**/*.test.ts"],
+  testPathIgnorePatterns: ["/node_modules/", "/dist/"],
+  modulePathIgnorePatterns: ["<rootDir>/packages/[^/]+/dist/", "<rootDir>/.turbo/"],
+  moduleFileExtensions: ["ts", "js", "mjs", "cjs", "json", "node"],
+  transform: { "\\.ts$": "<rootDir>/testing/jest/esbuild-transform.mjs" },
+  moduleNameMapper: {
+    // Tests run on the sources, so that a change is tested without a build.
+    "^@tidemark/([a-z-]+)$": "<rootDir>/packages/$1/src/index.ts",
+    // Sources import "./x.js", as they must for ES modules; under test the file is "./x.ts".
+    "^(\\.{1,2}/.*)\\.js$": "$1",
+  },
+  reporters: ["default", "<rootDir>/testing/jest/totals-reporter.mjs"],
+  // Two: the suites are short, and more processes cost more to start than they save.
+  maxWorkers: 2,
+};
+
+export default config;

@@ -1,0 +1,333 @@
+/**
+ * Owns what a record does: the one pure state machine that every store shares.
+ *
+ * `apply(state, records, nowMs)` reads the state and changes nothing; the caller makes the
+ * records durable and then commits the transition. Invariants 5, 9, 10 and 13 are decided here.
+ */
+
+import type { Timer } from "./due.js";
+import { isSettled, type Operation } from "./operation.js";
+import type { OutsideEvent } from "./outside-event.js";
+import type { LogRecord } from "./record.js";
+import type { ExecutionState, Transition } from "./state.js";
+import type { OperationUpdate } from "./update.js";
+import { invalidUpdate } from "./validate-update.js";
+
+/** Why records were not applied. Nothing has changed. */
+export interface Rejection {
+  readonly rejected: string;
+}
+
+/** Decides what `records` do to `state` at `nowMs`. */
+export function apply(
+  state: ExecutionState,
+  records: readonly LogRecord[],
+  nowMs: number,
+): Transition | Rejection {
+  const draft = new Draft(state, nowMs);
+  for (const record of records) {
+    if (record.update !== undefined) {
+      const rejected = draft.update(record.update);
+      if (rejected !== undefined) return { rejected };
+    } else {
+      draft.event(record.event);
+    }
+  }
+  return draft.transition();
+}
+
+export function isRejection(result: Transition | Rejection): result is Rejection {
+  return "rejected" in result;
+}
+
+/** The transition while it is being worked out. */
+class Draft {
+  readonly #state: ExecutionState;
+  readonly #ceilingMs: number;
+  readonly #changed = new Map<string, Operation>();
+  readonly #timers: Timer[] = [];
+  readonly #pruned: string[] = [];
+  #nowMs: number;
+  #order: number;
+
+  constructor(state: ExecutionState, nowMs: number) {
+    this.#state = state;
+    this.#nowMs = state.nowMs;
+    this.#ceilingMs = Math.max(nowMs, state.nowMs);
+    this.#order = state.nextOrder;
+  }
+
+  transition(): Transition {
+    return {
+      operations: [...this.#changed.values()],
+      timers: this.#timers,
+      pruned: this.#pruned,
+      nowMs: this.#ceilingMs,
+      nextOrder: this.#order,
+    };
+  }
+
+  find(id: string): Operation | undefined {
+    return this.#changed.get(id) ?? this.#state.operations.get(id);
+  }
+
+  update(update: OperationUpdate): string | undefined {
+    const current = this.find(update.Id as string);
+    const problem = invalidUpdate(update, current, (id) => this.find(id));
+    if (problem !== undefined) return problem;
+    const at = this.#advance(update.AtMs ?? this.#ceilingMs);
+    const order = this.#order++;
+    this.#put(
+      current === undefined || update.Action === "START" ? this.#start(update, current, at, order) : current,
+    );
+    if (update.Action !== "START") this.#end(update, at, order);
+    return undefined;
+  }
+
+  #start(update: OperationUpdate, current: Operation | undefined, at: Date, order: number): Operation {
+    const base: Operation = current ?? {
+      Id: update.Id,
+      Type: update.Type,
+      Status: "STARTED",
+      StartTimestamp: at,
+      StartOrder: order,
+    };
+    const operation: Operation = { ...base, Status: "STARTED" };
+    if (current === undefined) {
+      if (update.ParentId !== undefined) operation.ParentId = update.ParentId;
+      if (update.Name !== undefined) operation.Name = update.Name;
+      if (update.SubType !== undefined) operation.SubType = update.SubType;
+    }
+    switch (update.Type) {
+      case "STEP":
+        operation.StepDetails = withoutUndefined({
+          Attempt: current?.StepDetails?.Attempt ?? 0,
+          Result: current?.StepDetails?.Result,
+        });
+        break;
+      case "CONTEXT":
+        operation.ContextDetails = {};
+        break;
+      case "WAIT": {
+        const end = at.getTime() + (update.WaitOptions?.WaitSeconds as number) * 1000;
+        operation.WaitDetails = { ScheduledEndTimestamp: new Date(end) };
+        this.#timer("wait", operation, end, order);
+        break;
+      }
+      case "CALLBACK":
+        operation.CallbackDetails = this.#startCallback(update, operation, at, order);
+        break;
+      case "CHAINED_INVOKE":
+        operation.ChainedInvokeDetails = withoutUndefined({
+          FunctionName: update.ChainedInvokeOptions?.FunctionName,
+          TenantId: update.ChainedInvokeOptions?.TenantId,
+          InputPayload: update.Payload,
+        });
+        break;
+    }
+    return operation;
+  }
+
+  #startCallback(
+    update: OperationUpdate,
+    operation: Operation,
+    at: Date,
+    order: number,
+  ): Operation["CallbackDetails"] {
+    const { TimeoutSeconds, HeartbeatTimeoutSeconds } = update.CallbackOptions ?? {};
+    const id = operation.Id as string;
+    const details: NonNullable<Operation["CallbackDetails"]> = {
+      CallbackId: `${this.#state.executionId}:${id}`,
+    };
+    if (TimeoutSeconds !== undefined) {
+      details.TimeoutSeconds = TimeoutSeconds;
+      this.#timer("callback_timeout", operation, at.getTime() + TimeoutSeconds * 1000, order);
+    }
+    if (HeartbeatTimeoutSeconds !== undefined) {
+      const dueAtMs = at.getTime() + HeartbeatTimeoutSeconds * 1000;
+      details.HeartbeatTimeoutSeconds = HeartbeatTimeoutSeconds;
+      details.HeartbeatDueTimestamp = new Date(dueAtMs);
+      this.#timer("callback_heartbeat", operation, dueAtMs, order);
+    }
+    return details;
+  }
+
+  /** SUCCEED, FAIL and RETRY of an operation that now certainly exists. */
+  #end(update: OperationUpdate, at: Date, order: number): void {
+    const current = this.find(update.Id as string) as Operation;
+    if (update.Action === "RETRY") {
+      this.#put(this.#retry(update, current, at, order));
+      return;
+    }
+    const operation: Operation = {
+      ...current,
+      Status: update.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED",
+      EndTimestamp: at,
+      SettleOrder: order,
+    };
+    const outcome = withoutUndefined({ Result: update.Payload, Error: update.Error });
+    if (update.Type === "STEP") {
+      operation.StepDetails = { Attempt: (current.StepDetails?.Attempt ?? 0) + 1, ...outcome };
+    } else if (update.Type === "CONTEXT") {
+      const keepsChildren = update.ContextOptions?.ReplayChildren === true;
+      operation.ContextDetails = keepsChildren ? { ReplayChildren: true, ...outcome } : outcome;
+      if (!keepsChildren) this.#pruned.push(operation.Id as string);
+    }
+    this.#put(operation);
+  }
+
+  #retry(update: OperationUpdate, current: Operation, at: Date, order: number): Operation {
+    const dueAtMs = at.getTime() + (update.StepOptions?.NextAttemptDelaySeconds ?? 1) * 1000;
+    const operation: Operation = {
+      ...current,
+      Status: "PENDING",
+      StepDetails: withoutUndefined({
+        Attempt: (current.StepDetails?.Attempt ?? 0) + 1,
+        NextAttemptTimestamp: new Date(dueAtMs),
+        Result: update.Payload,
+        Error: update.Error,
+      }),
+    };
+    this.#timer("retry", operation, dueAtMs, order);
+    return operation;
+  }
+
+  /** First record wins (invariant 5): an event for a settled or unknown operation does nothing. */
+  event(event: OutsideEvent): void {
+    const current = this.find(event.id);
+    if (current === undefined || isSettled(current)) return;
+    const at = this.#advance(this.#ceilingMs);
+    const order = this.#order++;
+    switch (event.kind) {
+      case "wait_elapsed":
+        this.#settle(current, "SUCCEEDED", at, order, {});
+        break;
+      case "retry_ready":
+        if (current.Status === "PENDING") this.#put({ ...current, Status: "READY" });
+        break;
+      case "callback_succeeded":
+        this.#settleCallback(current, "SUCCEEDED", at, order, withoutUndefined({ Result: event.result }));
+        break;
+      case "callback_failed":
+        this.#settleCallback(current, "FAILED", at, order, { Error: event.error });
+        break;
+      case "callback_timed_out":
+        this.#settleCallback(current, "TIMED_OUT", at, order, { Error: timeoutError(event.reason) });
+        break;
+      case "callback_heartbeat":
+        this.#heartbeat(current, event.atMs, order);
+        break;
+      case "invoke_settled":
+        this.#settle(current, event.outcome, at, order, {
+          ChainedInvokeDetails: {
+            ...current.ChainedInvokeDetails,
+            ...withoutUndefined({ Result: event.result, Error: event.error }),
+          },
+        });
+        break;
+      case "step_interrupted":
+        this.#put({
+          ...current,
+          StepDetails: {
+            ...current.StepDetails,
+            Interruptions: (current.StepDetails?.Interruptions ?? 0) + 1,
+          },
+        });
+        break;
+    }
+  }
+
+  #settleCallback(
+    current: Operation,
+    status: "SUCCEEDED" | "FAILED" | "TIMED_OUT",
+    at: Date,
+    order: number,
+    outcome: Operation["CallbackDetails"],
+  ): void {
+    this.#settle(current, status, at, order, {
+      CallbackDetails: { ...current.CallbackDetails, ...outcome },
+    });
+  }
+
+  #settle(
+    current: Operation,
+    status: "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED",
+    at: Date,
+    order: number,
+    details: Partial<Operation>,
+  ): void {
+    this.#put({ ...current, ...details, Status: status, EndTimestamp: at, SettleOrder: order });
+  }
+
+  #heartbeat(current: Operation, atMs: number, order: number): void {
+    const seconds = current.CallbackDetails?.HeartbeatTimeoutSeconds;
+    const dueMs = current.CallbackDetails?.HeartbeatDueTimestamp?.getTime();
+    if (seconds === undefined || dueMs === undefined || atMs + seconds * 1000 <= dueMs) return;
+    const dueAtMs = atMs + seconds * 1000;
+    const operation: Operation = {
+      ...current,
+      CallbackDetails: { ...current.CallbackDetails, HeartbeatDueTimestamp: new Date(dueAtMs) },
+    };
+    this.#put(operation);
+    this.#timer("callback_heartbeat", operation, dueAtMs, order);
+  }
+
+  #timer(kind: Timer["kind"], operation: Operation, dueAtMs: number, order: number): void {
+    this.#timers.push({ kind, operationId: operation.Id as string, dueAtMs, order });
+  }
+
+  /** Keeps the map in the order of the last record of each operation. */
+  #put(operation: Operation): void {
+    const id = operation.Id as string;
+    this.#changed.delete(id);
+    this.#changed.set(id, operation);
+  }
+
+  /** Invariant 13: at least the time of the record before, at most the time of the checkpoint. */
+  #advance(atMs: number): Date {
+    this.#nowMs = Math.max(this.#nowMs, Math.min(atMs, this.#ceilingMs));
+    return new Date(this.#nowMs);
+  }
+}
+
+/** Error types of the Lambda durable API (observed in its conformance cases). */
+function timeoutError(reason: "timeout" | "heartbeat"): { ErrorType: string; ErrorMessage: string } {
+  return reason === "timeout"
+    ? { ErrorType: "Callback.Timeout", ErrorMessage: "Callback timed out" }
+    : { ErrorType: "Callback.Heartbeat", ErrorMessage: "Callback timed out on heartbeat" };
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  for (const key of Object.keys(value) as (keyof T)[]) {
+    if (value[key] === undefined) delete value[key];
+  }
+  return value;
+}
+
+/** What time alone brings about, and when it was due. */
+export interface DueEvent {
+  readonly event: OutsideEvent;
+  readonly dueAtMs: number;
+}
+
+/** Takes the timers that are due by `nowMs` out of the state, in order of due time. */
+export function takeDueEvents(state: ExecutionState, nowMs: number): DueEvent[] {
+  const events: DueEvent[] = [];
+  for (let timer = state.timers.takeDue(nowMs); timer !== undefined; timer = state.timers.takeDue(nowMs)) {
+    events.push({ event: dueEvent(timer), dueAtMs: timer.dueAtMs });
+  }
+  return events;
+}
+
+function dueEvent(timer: Timer): OutsideEvent {
+  switch (timer.kind) {
+    case "wait":
+      return { kind: "wait_elapsed", id: timer.operationId };
+    case "retry":
+      return { kind: "retry_ready", id: timer.operationId };
+    case "callback_timeout":
+      return { kind: "callback_timed_out", id: timer.operationId, reason: "timeout" };
+    case "callback_heartbeat":
+      return { kind: "callback_timed_out", id: timer.operationId, reason: "heartbeat" };
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * Owns the port between the SDK and whatever keeps the log: two calls, exactly those of the
+ * Lambda durable API, and optional members for a backend that lives in the same process.
+ */
+
+import type {
+  CheckpointDurableExecutionRequest,
+  CheckpointDurableExecutionResponse,
+  GetDurableExecutionStateRequest,
+  GetDurableExecutionStateResponse,
+} from "./update.js";
+
+/** Time, timers and randomness of the process that runs the handler. Everything is in milliseconds. */
+export interface ExecutionHost {
+  nowMs(): number;
+  /** Calls `callback` once after `delayMs`; returns the function that cancels it. */
+  setTimer(callback: () => void, delayMs: number): () => void;
+  /** A number in [0, 1). */
+  random(): number;
+}
+
+/** What an in-process backend can do beyond the two calls. */
+export interface ExecutionHostOptions {
+  readonly host?: ExecutionHost;
+  /** A wait that is due within this many milliseconds is slept in process instead of suspending. Default 0. */
+  readonly inlineWaitMs?: number;
+  /** Calls `listener` when something from outside has arrived, so that nobody needs to poll. */
+  readonly onOutsideEvent?: (listener: () => void) => void;
+}
+
+/**
+ * Reads and writes the checkpoint log of an execution.
+ *
+ * @example
+ * ```ts
+ * const client: DurableExecutionClient = {
+ *   checkpoint: async ({ CheckpointToken }) => ({ CheckpointToken, NewExecutionState: { Operations: [] } }),
+ *   getExecutionState: async () => ({ Operations: [] }),
+ * };
+ * ```
+ */
+export interface DurableExecutionClient {
+  checkpoint(
+    request: CheckpointDurableExecutionRequest,
+    logger?: unknown,
+  ): Promise<CheckpointDurableExecutionResponse>;
+  getExecutionState(
+    request: GetDurableExecutionStateRequest,
+    logger?: unknown,
+  ): Promise<GetDurableExecutionStateResponse>;
+  /** Tidemark: present when the backend lives in this process. */
+  readonly hostOptions?: ExecutionHostOptions | undefined;
+}

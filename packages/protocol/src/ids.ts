@@ -1,0 +1,80 @@
+/**
+ * Owns how operations, executions, callbacks and checkpoints are named.
+ *
+ * An operation id is a position, never a name: `3`, `3-1`, `3-1-2`.
+ */
+
+import { TidemarkError } from "./errors.js";
+import { MAX_EXECUTION_NAME_LENGTH } from "./limits.js";
+
+/** The id of the `index`-th operation (from 1) of the context whose id is `prefix` ("" for the root). */
+export function operationId(prefix: string, index: number): string {
+  return prefix === "" ? String(index) : `${prefix}-${index}`;
+}
+
+const ARN_PREFIX = "arn:tidemark:durable:local:0:function:";
+
+/**
+ * The name under which an execution's code sees it. It has the shape of a Lambda durable
+ * execution ARN, so that code which reads one keeps working.
+ */
+export function executionArn(functionName: string, executionId: string): string {
+  return `${ARN_PREFIX}${functionName}/durable-execution/${executionId}/${executionId}`;
+}
+
+/** The execution id in an ARN, or the text itself when it is not an ARN. */
+export function executionIdOf(arnOrId: string): string {
+  if (!arnOrId.startsWith("arn:")) return arnOrId;
+  return arnOrId.slice(arnOrId.lastIndexOf("/") + 1);
+}
+
+/** A checkpoint token: the fence of invariant 3. */
+export function checkpointToken(executionId: string, epoch: number, sequence: number): string {
+  return `${executionId}.${epoch}.${sequence}`;
+}
+
+/** The reverse of {@link checkpointToken}; `undefined` for anything else. */
+export function parseCheckpointToken(
+  token: string,
+): { executionId: string; epoch: number; sequence: number } | undefined {
+  const match = /^(.+)\.(\d+)\.(\d+)$/.exec(token);
+  if (match === null) return undefined;
+  return { executionId: match[1] as string, epoch: Number(match[2]), sequence: Number(match[3]) };
+}
+
+/** A callback id names the execution and the operation, so that completing one needs no index. */
+export function callbackId(executionId: string, operation: string): string {
+  return `${executionId}:${operation}`;
+}
+
+/** @throws TidemarkError `TIDEMARK_CALLBACK_ID` when the text is not a callback id. */
+export function parseCallbackId(id: string): { executionId: string; operationId: string } {
+  const at = typeof id === "string" ? id.lastIndexOf(":") : -1;
+  if (at < 1 || at === id.length - 1) {
+    throw new TidemarkError(
+      "TIDEMARK_CALLBACK_ID",
+      `callbackId ${JSON.stringify(id)} is not a callback id; pass the id that createCallback or waitForCallback gave, unchanged`,
+    );
+  }
+  return { executionId: id.slice(0, at), operationId: id.slice(at + 1) };
+}
+
+/** The execution that a chained invoke starts: derived, so that starting it twice is harmless. */
+export function childExecutionId(parentExecutionId: string, operation: string): string {
+  return `${parentExecutionId}~${operation}`;
+}
+
+/** The execution that a caller's name stands for. */
+export function namedExecutionId(functionName: string, name: string): string {
+  return `${functionName}.${name}`;
+}
+
+/** @throws TidemarkError `TIDEMARK_EXECUTION_NAME` unless 1 to 64 of the characters A-Z a-z 0-9 _ -. */
+export function validateExecutionName(name: string): void {
+  if (typeof name !== "string" || !/^[A-Za-z0-9_-]+$/.test(name) || name.length > MAX_EXECUTION_NAME_LENGTH) {
+    throw new TidemarkError(
+      "TIDEMARK_EXECUTION_NAME",
+      `name ${JSON.stringify(name)} is not an execution name; use 1 to ${MAX_EXECUTION_NAME_LENGTH} of the characters A-Z, a-z, 0-9, _ and -`,
+    );
+  }
+}

@@ -1,0 +1,74 @@
+export { apply, type DueEvent, isRejection, type Rejection, takeDueEvents } from "./apply.js";
+export type { DurableExecutionClient, ExecutionHost, ExecutionHostOptions } from "./client.js";
+export { type Due, DueQueue, type Timer } from "./due.js";
+export { decodeEntry, ENTRY_VERSION, encodeEntry } from "./entry-codec.js";
+export {
+  DurableExecutionClientError,
+  type DurableExecutionClientErrorOptions,
+  DurableExecutionClientErrorScope,
+  isDurableExecutionClientError,
+  TidemarkError,
+} from "./errors.js";
+export { type ExecutionHead, type ExecutionStatus, isTerminal, type ParentLink } from "./execution.js";
+export { type HistoryEvent, historyOf, requestId } from "./history.js";
+export {
+  callbackId,
+  checkpointToken,
+  childExecutionId,
+  executionArn,
+  executionIdOf,
+  namedExecutionId,
+  operationId,
+  parseCallbackId,
+  parseCheckpointToken,
+  validateExecutionName,
+} from "./ids.js";
+export {
+  type DurableExecutionInvocationInput,
+  DurableExecutionInvocationInputWithClient,
+  type DurableExecutionInvocationOutput,
+  InvocationStatus,
+} from "./invocation.js";
+export {
+  MAX_CAUSE_DEPTH,
+  MAX_DURATION_SECONDS,
+  MAX_EXECUTION_NAME_LENGTH,
+  MAX_INLINE_PAYLOAD_BYTES,
+  MAX_NAME_LENGTH,
+  MAX_RESPONSE_BYTES,
+} from "./limits.js";
+export {
+  type CallbackDetails,
+  type ChainedInvokeDetails,
+  type ContextDetails,
+  type ErrorObject,
+  type ExecutionDetails,
+  isSettled,
+  type Operation,
+  OperationAction,
+  OperationStatus,
+  OperationSubType,
+  OperationType,
+  type StepDetails,
+  type WaitDetails,
+  type WireOperation,
+  type WireStepDetails,
+  type WireTimestamp,
+  type WireWaitDetails,
+} from "./operation.js";
+export type { InvokeOutcome, OutsideEvent } from "./outside-event.js";
+export type { Barrier, InvocationEnd, LogEntry, LogRecord } from "./record.js";
+export { ExecutionState, type Transition } from "./state.js";
+export type {
+  CallbackOptions,
+  ChainedInvokeOptions,
+  CheckpointDurableExecutionRequest,
+  CheckpointDurableExecutionResponse,
+  CheckpointUpdatedExecutionState,
+  ContextOptions,
+  GetDurableExecutionStateRequest,
+  GetDurableExecutionStateResponse,
+  OperationUpdate,
+  StepOptions,
+  WaitOptions,
+} from "./update.js";

@@ -1,0 +1,417 @@
+/** Owns the client: starts executions, waits for them, looks at them, and speaks to them from outside. */
+
+import {
+  type ErrorObject,
+  type ExecutionHead,
+  type ExecutionStatus,
+  executionArn,
+  executionIdOf,
+  type HistoryEvent,
+  historyOf,
+  isTerminal,
+  namedExecutionId,
+  type OutsideEvent,
+  parseCallbackId,
+  TidemarkError,
+  validateExecutionName,
+} from "@tidemark/protocol";
+import { type Duration, durationSeconds, errorFromObject } from "@tidemark/sdk";
+import { type ExecutionStore, type ListRequest, type PostResult, settleKey } from "@tidemark/store";
+import { ulid } from "ulid";
+import { type Clock, systemClock } from "./clock.js";
+
+export interface DurableClientOptions {
+  readonly store: ExecutionStore;
+  readonly clock?: Clock;
+}
+
+export interface StartOptions {
+  /** A JSON value. Default: none, and the handler gets `{}`. */
+  readonly input?: unknown;
+  /**
+   * Makes the start idempotent: the same function and name are the same execution. 1 to 64 of the
+   * characters A-Z a-z 0-9 _ -. Default: none, and every start is a new execution.
+   */
+  readonly name?: string;
+  /** How long the execution may take. Default 366 days. */
+  readonly timeout?: Duration;
+  /** How long it is kept after its end. Default 14 days. */
+  readonly retention?: Duration;
+}
+
+export interface StartedExecution {
+  readonly executionId: string;
+  /** False when the name had been started before with the same input. */
+  readonly created: boolean;
+}
+
+export interface ExecutionDescription {
+  readonly executionId: string;
+  readonly executionArn: string;
+  readonly functionName: string;
+  readonly name?: string;
+  readonly status: ExecutionStatus;
+  readonly startedAt: Date;
+  readonly endedAt?: Date;
+  /** When it is looked at again: the next timer, or the end of the lease. */
+  readonly dueAt?: Date;
+  readonly invocations: number;
+  readonly parentExecutionId?: string;
+  readonly input?: unknown;
+  readonly result?: unknown;
+  readonly error?: ErrorObject;
+}
+
+export interface ListOptions {
+  readonly functionName?: string;
+  readonly status?: ExecutionStatus;
+  readonly startedAfter?: Date;
+  readonly startedBefore?: Date;
+  /** Default: newest first. */
+  readonly oldestFirst?: boolean;
+  /** 1 to 1000. Default 100. */
+  readonly limit?: number;
+  /** From the previous page. */
+  readonly cursor?: string;
+}
+
+/** Default of the Lambda durable API. */
+const RETENTION_DAYS = 14;
+const TIMEOUT_DAYS = 366;
+
+/** Longest wait for a wake-up that a store of several processes might lose. */
+const LOOK_AGAIN_MS = 1000;
+
+/** The execution failed, timed out or was stopped. `cause` is its error. */
+export class ExecutionFailedError extends TidemarkError {
+  readonly executionId: string;
+  readonly status: ExecutionStatus;
+
+  constructor(executionId: string, status: ExecutionStatus, error: ErrorObject | undefined) {
+    const what = error?.ErrorMessage ?? "no error was recorded";
+    super("TIDEMARK_EXECUTION_FAILED", `execution ${executionId} ended as ${status}: ${what}`, {
+      cause: errorFromObject(error),
+    });
+    this.name = "ExecutionFailedError";
+    this.executionId = executionId;
+    this.status = status;
+  }
+}
+
+/**
+ * Starts executions and speaks to them.
+ *
+ * @example
+ * ```ts
+ * const client = new DurableClient({ store });
+ * const { executionId } = await client.start("greet", { input: { name: "Ada" } });
+ * const greeting = await client.result(executionId);
+ * ```
+ */
+export class DurableClient {
+  readonly #store: ExecutionStore;
+  readonly #clock: Clock;
+
+  constructor(options: DurableClientOptions) {
+    this.#store = options.store;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /**
+   * Starts an execution; a worker that has the function runs it.
+   *
+   * @throws TidemarkError `TIDEMARK_UNKNOWN_FUNCTION`, `TIDEMARK_EXECUTION_EXISTS` (the name has been started with
+   * another input), `TIDEMARK_EXECUTION_NAME`, `TIDEMARK_INPUT`, `TIDEMARK_DURATION`.
+   */
+  async start(functionName: string, options: StartOptions = {}): Promise<StartedExecution> {
+    const input = inputText(options.input);
+    if (options.name !== undefined) validateExecutionName(options.name);
+    const timeoutMs = durationSeconds(options.timeout ?? { days: TIMEOUT_DAYS }, "timeout") * 1000;
+    const retentionMs = durationSeconds(options.retention ?? { days: RETENTION_DAYS }, "retention") * 1000;
+    if (!(await this.#store.hasFunction(functionName))) {
+      throw new TidemarkError(
+        "TIDEMARK_UNKNOWN_FUNCTION",
+        `no worker has registered function ${JSON.stringify(functionName)}; start a worker that has it, or correct the name`,
+      );
+    }
+    const nowMs = this.#clock.nowMs();
+    const executionId =
+      options.name === undefined ? ulid(nowMs) : namedExecutionId(functionName, options.name);
+    const { created, head } = await this.#store.start({
+      executionId,
+      functionName,
+      ...(options.name === undefined ? {} : { name: options.name }),
+      ...(input === undefined ? {} : { input }),
+      startedAtMs: nowMs,
+      timeoutAtMs: nowMs + timeoutMs,
+      retentionMs,
+    });
+    if (!created && head.input !== input) {
+      throw new TidemarkError(
+        "TIDEMARK_EXECUTION_EXISTS",
+        `execution ${JSON.stringify(options.name)} of ${functionName} was started with another input; choose another name, or pass the same input`,
+      );
+    }
+    return { executionId, created };
+  }
+
+  /**
+   * Waits for the end and gives the result.
+   *
+   * @throws ExecutionFailedError when it failed, timed out or was stopped.
+   * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`; `TIDEMARK_RESULT_TIMEOUT` after `timeoutMs`, if given.
+   */
+  async result<T = unknown>(executionId: string, options: { readonly timeoutMs?: number } = {}): Promise<T> {
+    const id = executionIdOf(executionId);
+    const deadlineMs = this.#clock.nowMs() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
+    for (;;) {
+      const changed = this.#nextChange(id, deadlineMs);
+      const head = await this.#head(id);
+      if (isTerminal(head.status)) {
+        changed.cancel();
+        if (head.status !== "SUCCEEDED") throw new ExecutionFailedError(id, head.status, head.error);
+        return (head.result === undefined ? undefined : JSON.parse(head.result)) as T;
+      }
+      if (this.#clock.nowMs() >= deadlineMs) {
+        changed.cancel();
+        throw new TidemarkError(
+          "TIDEMARK_RESULT_TIMEOUT",
+          `execution ${id} is ${head.status} after ${options.timeoutMs} ms; wait again`,
+        );
+      }
+      await changed.promise;
+    }
+  }
+
+  /** @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`. */
+  async describe(executionId: string): Promise<ExecutionDescription> {
+    return describe(await this.#head(executionIdOf(executionId)));
+  }
+
+  /** What has happened, as events. @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`. */
+  async history(executionId: string): Promise<HistoryEvent[]> {
+    const id = executionIdOf(executionId);
+    const loaded = await this.#store.load(id);
+    if (loaded === undefined) throw notFound(id);
+    return historyOf(loaded.head, loaded.entries);
+  }
+
+  /** Lists executions. @throws TidemarkError `TIDEMARK_LIST_LIMIT`, `TIDEMARK_CURSOR`. */
+  async list(options: ListOptions = {}): Promise<{ executions: ExecutionDescription[]; cursor?: string }> {
+    const limit = options.limit ?? 100;
+    if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
+      throw new TidemarkError(
+        "TIDEMARK_LIST_LIMIT",
+        `limit is ${JSON.stringify(limit)}; pass a whole number from 1 to 1000`,
+      );
+    }
+    const request: ListRequest = {
+      limit,
+      functionName: options.functionName,
+      status: options.status,
+      startedAfterMs: options.startedAfter?.getTime(),
+      startedBeforeMs: options.startedBefore?.getTime(),
+      oldestFirst: options.oldestFirst,
+      cursor: options.cursor,
+    };
+    const { heads, cursor } = await this.#store.list(request);
+    return { executions: heads.map(describe), ...(cursor === undefined ? {} : { cursor }) };
+  }
+
+  /**
+   * Completes a callback with a text payload; JSON unless the handler reads something else.
+   *
+   * @throws TidemarkError `TIDEMARK_CALLBACK_ID`, `TIDEMARK_CALLBACK_NOT_FOUND`, `TIDEMARK_CALLBACK_SETTLED` (it has an
+   * outcome already, or its execution has ended).
+   */
+  async sendCallbackSuccess(callbackId: string, payload?: string): Promise<void> {
+    if (payload !== undefined && typeof payload !== "string") {
+      throw new TidemarkError(
+        "TIDEMARK_CALLBACK_PAYLOAD",
+        `payload is ${JSON.stringify(payload)}; pass a text, such as JSON.stringify(value)`,
+      );
+    }
+    await this.#settle(callbackId, (id) => ({ kind: "callback_succeeded", id, result: payload }));
+  }
+
+  /** Fails a callback. @throws as {@link sendCallbackSuccess}. */
+  async sendCallbackFailure(callbackId: string, error: ErrorObject = {}): Promise<void> {
+    await this.#settle(callbackId, (id) => ({ kind: "callback_failed", id, error }));
+  }
+
+  /** Says that work on a callback goes on: its heartbeat timeout starts anew. @throws as {@link sendCallbackSuccess}. */
+  async sendCallbackHeartbeat(callbackId: string): Promise<void> {
+    const { executionId, operationId } = parseCallbackId(callbackId);
+    await this.#requireCallback(callbackId, executionId, operationId);
+    const nowMs = this.#clock.nowMs();
+    const result = await this.#store.post({
+      executionId,
+      key: `heartbeat/${operationId}`,
+      event: { kind: "callback_heartbeat", id: operationId, atMs: nowMs },
+      nowMs,
+      mode: "replace",
+      unless: settleKey(operationId),
+      wake: false,
+    });
+    requirePosted(callbackId, result);
+  }
+
+  /** Stops an execution where it is; it can be resumed. `false` when it has ended already. */
+  async stop(executionId: string, error: ErrorObject = {}): Promise<boolean> {
+    const id = executionIdOf(executionId);
+    await this.#fence(id);
+    const outcome = await this.#store.finish({
+      executionId: id,
+      epoch: undefined,
+      status: "STOPPED",
+      error: { ErrorType: "TIDEMARK_STOPPED", ErrorMessage: "the execution was stopped", ...error },
+      endedAtMs: this.#clock.nowMs(),
+    });
+    return outcome === "finished";
+  }
+
+  /** Lets a stopped execution go on. `false` unless it was stopped. */
+  async resume(executionId: string): Promise<boolean> {
+    const id = executionIdOf(executionId);
+    const head = await this.#head(id);
+    if (head.status !== "STOPPED") return false;
+    await this.#fence(id);
+    return this.#store.resume(id, this.#clock.nowMs());
+  }
+
+  /** Removes an execution that has ended, with its history. `false` when it has not ended or is unknown. */
+  async purge(executionId: string): Promise<boolean> {
+    return this.#store.purge(executionIdOf(executionId));
+  }
+
+  /** Takes the next sequence number, so that whoever runs the execution can record nothing more (invariant 2). */
+  async #fence(executionId: string): Promise<void> {
+    for (;;) {
+      const loaded = await this.#store.load(executionId);
+      if (loaded === undefined) throw notFound(executionId);
+      const nowMs = this.#clock.nowMs();
+      const last = loaded.entries.at(-1);
+      const { appended } = await this.#store.append(executionId, {
+        sequence: loaded.entries.length + 1,
+        epoch: loaded.head.epoch,
+        nonce: ulid(nowMs),
+        atMs: Math.max(nowMs, last?.atMs ?? 0),
+        records: [],
+      });
+      if (appended) return;
+    }
+  }
+
+  async #settle(callbackId: string, eventOf: (operationId: string) => OutsideEvent): Promise<void> {
+    const { executionId, operationId } = parseCallbackId(callbackId);
+    await this.#requireCallback(callbackId, executionId, operationId);
+    const result = await this.#store.post({
+      executionId,
+      key: settleKey(operationId),
+      event: eventOf(operationId),
+      nowMs: this.#clock.nowMs(),
+      mode: "once",
+      wake: true,
+    });
+    requirePosted(callbackId, result);
+  }
+
+  /** An id that was made up, or cut off, must not leave an event that nobody takes. */
+  async #requireCallback(callbackId: string, executionId: string, operationId: string): Promise<void> {
+    const loaded = await this.#store.load(executionId);
+    const exists = loaded?.entries.some((entry) =>
+      entry.records.some(({ update }) => update?.Id === operationId && update.Type === "CALLBACK"),
+    );
+    if (exists !== true) throw callbackNotFound(callbackId);
+  }
+
+  async #head(executionId: string): Promise<ExecutionHead> {
+    const head = await this.#store.head(executionId);
+    if (head === undefined) throw notFound(executionId);
+    return head;
+  }
+
+  #nextChange(executionId: string, deadlineMs: number): { promise: Promise<void>; cancel: () => void } {
+    let cancel!: () => void;
+    const promise = new Promise<void>((resolve) => {
+      const unsubscribe = this.#store.onChange((changed) => {
+        if (changed === executionId || changed === "") cancel();
+      });
+      const lookAgainMs = this.#store.manifest.multiProcess ? LOOK_AGAIN_MS : Number.POSITIVE_INFINITY;
+      const delayMs = Math.min(deadlineMs - this.#clock.nowMs(), lookAgainMs);
+      const cancelTimer = Number.isFinite(delayMs)
+        ? this.#clock.setTimer(() => cancel(), delayMs)
+        : undefined;
+      cancel = () => {
+        unsubscribe();
+        cancelTimer?.();
+        resolve();
+      };
+    });
+    return { promise, cancel };
+  }
+}
+
+function describe(head: ExecutionHead): ExecutionDescription {
+  return {
+    executionId: head.executionId,
+    executionArn: executionArn(head.functionName, head.executionId),
+    functionName: head.functionName,
+    status: head.status,
+    startedAt: new Date(head.startedAtMs),
+    invocations: head.epoch,
+    ...(head.name === undefined ? {} : { name: head.name }),
+    ...(head.endedAtMs === undefined ? {} : { endedAt: new Date(head.endedAtMs) }),
+    ...(head.dueAtMs === undefined ? {} : { dueAt: new Date(head.dueAtMs) }),
+    ...(head.parent === undefined ? {} : { parentExecutionId: head.parent.executionId }),
+    ...(head.input === undefined ? {} : { input: JSON.parse(head.input) }),
+    ...(head.result === undefined ? {} : { result: JSON.parse(head.result) }),
+    ...(head.error === undefined ? {} : { error: head.error }),
+  };
+}
+
+function inputText(input: unknown): string | undefined {
+  try {
+    return JSON.stringify(input);
+  } catch (cause) {
+    throw new TidemarkError(
+      "TIDEMARK_INPUT",
+      `input cannot be written as JSON (${(cause as Error).message}); pass plain data`,
+      { cause },
+    );
+  }
+}
+
+function requirePosted(callbackId: string, result: PostResult): void {
+  switch (result.kind) {
+    case "posted":
+      return;
+    case "unknown":
+      throw callbackNotFound(callbackId);
+    case "taken":
+      throw settled(callbackId, `it has an outcome already (${result.by.kind})`);
+    case "ended":
+      throw settled(callbackId, `its execution has ended as ${result.status}`);
+  }
+}
+
+function settled(callbackId: string, why: string): TidemarkError {
+  return new TidemarkError(
+    "TIDEMARK_CALLBACK_SETTLED",
+    `callback ${callbackId}: ${why}; the first outcome counts, drop this one`,
+  );
+}
+
+function callbackNotFound(callbackId: string): TidemarkError {
+  return new TidemarkError(
+    "TIDEMARK_CALLBACK_NOT_FOUND",
+    `callback ${callbackId} does not exist in this store; pass the id that the handler gave, to the store it runs on`,
+  );
+}
+
+function notFound(executionId: string): TidemarkError {
+  return new TidemarkError(
+    "TIDEMARK_EXECUTION_NOT_FOUND",
+    `execution ${executionId} does not exist in this store; it may have been purged after its retention`,
+  );
+}

@@ -1,0 +1,271 @@
+/**
+ * Owns one invocation from claim to end: acquire, open, run the handler, suspend or finish.
+ *
+ * Whatever the handler does, the execution stays resumable until it has a terminal status; an
+ * invocation that has been superseded ends quietly (invariant 3).
+ */
+
+import {
+  type DurableExecutionInvocationInput,
+  DurableExecutionInvocationInputWithClient,
+  type DurableExecutionInvocationOutput,
+  type ErrorObject,
+  type ExecutionHead,
+  executionArn,
+  type InvocationEnd,
+  isDurableExecutionClientError,
+  requestId,
+} from "@tidemark/protocol";
+import { errorObjectOf, type LambdaContext } from "@tidemark/sdk";
+import type { ExecutionStore } from "@tidemark/store";
+import type { Clock } from "./clock.js";
+import { lambdaContext } from "./lambda-context.js";
+import { Session } from "./session.js";
+
+/** A wrapped handler, of this SDK or of AWS's. */
+export type DurableHandler = (
+  event: DurableExecutionInvocationInput,
+  context: LambdaContext,
+) => Promise<DurableExecutionInvocationOutput>;
+
+/** A function without durable operations: it is run again if its process dies. */
+export type PlainHandler = (event: unknown, context: LambdaContext) => unknown;
+
+export type RegisteredFunction =
+  | { readonly durable: true; readonly handler: DurableHandler }
+  | { readonly durable: false; readonly handler: PlainHandler };
+
+export interface InvocationOptions {
+  readonly store: ExecutionStore;
+  readonly clock: Clock;
+  readonly head: ExecutionHead;
+  readonly fn: RegisteredFunction;
+  readonly inlineWaitMs: number;
+  /** Invocations in a row that may fail without recording anything. */
+  readonly maxBarrenInvocations: number;
+  readonly remainingTimeMs: () => number;
+}
+
+/** First delay before a failed invocation is tried again; doubles up to the longest. */
+const RETRY_BASE_MS = 1000;
+const RETRY_MAX_MS = 5 * 60 * 1000;
+
+export class Invocation {
+  readonly executionId: string;
+  readonly epoch: number;
+  readonly #options: InvocationOptions;
+  readonly #startedAtMs: number;
+  readonly #session: Session;
+  #abandon!: (error: ErrorObject) => void;
+  readonly #abandoned: Promise<ErrorObject>;
+
+  constructor(options: InvocationOptions) {
+    this.#options = options;
+    this.executionId = options.head.executionId;
+    this.epoch = options.head.epoch;
+    this.#startedAtMs = options.clock.nowMs();
+    this.#session = new Session(options);
+    this.#abandoned = new Promise((resolve) => {
+      this.#abandon = resolve;
+    });
+  }
+
+  /** Something was posted to the inbox. */
+  inboxChanged(): void {
+    this.#session.inboxChanged();
+  }
+
+  /** Ends the invocation here and now; the execution is due again at once. */
+  abandon(error: ErrorObject): void {
+    this.#session.close();
+    this.#abandon(error);
+  }
+
+  async run(): Promise<void> {
+    const { store, head, maxBarrenInvocations } = this.#options;
+    if (this.#options.clock.nowMs() >= head.timeoutAtMs) return this.#timeOut();
+    const loaded = await store.load(this.executionId);
+    if (loaded === undefined || loaded.head.epoch !== this.epoch) return;
+    const opened = await this.#session.open(loaded);
+    switch (opened.kind) {
+      case "superseded":
+        return;
+      case "nothing-new":
+        return this.#suspend(head.lastInvocation);
+      case "barren":
+        if (opened.count >= maxBarrenInvocations) return this.#stopBarren(opened.count, opened.previous);
+        if (await this.#backOff(opened.count, opened.previous)) return;
+        break;
+      case "ready":
+        break;
+    }
+    await this.#invoke();
+  }
+
+  async #invoke(): Promise<void> {
+    const { head } = this.#options;
+    let output: DurableExecutionInvocationOutput;
+    try {
+      const result = await Promise.race([this.#callHandler(), this.#abandoned]);
+      if (!("Status" in result)) return await this.#release(result, 0);
+      output = result;
+    } catch (error) {
+      if (isDurableExecutionClientError(error) && (error as { code?: string }).code === "TIDEMARK_SUPERSEDED")
+        return;
+      return this.#release(errorObjectOf(error), retryDelayMs(1));
+    }
+    switch (output.Status) {
+      case "PENDING":
+        return this.#suspend(this.#end(undefined));
+      case "SUCCEEDED":
+        return this.#finish("SUCCEEDED", { result: this.#session.largeResult ?? output.Result });
+      case "FAILED":
+        return this.#finish("FAILED", { error: output.Error });
+      default:
+        return this.#release(
+          {
+            ErrorType: "TIDEMARK_OUTPUT",
+            ErrorMessage: `function ${head.functionName} returned no invocation output; wrap it with withDurableExecution, or register it with { durable: false }`,
+          },
+          retryDelayMs(1),
+        );
+    }
+  }
+
+  async #callHandler(): Promise<DurableExecutionInvocationOutput> {
+    const { head, fn, remainingTimeMs } = this.#options;
+    const context = lambdaContext(
+      head.functionName,
+      requestId(this.executionId, this.epoch),
+      remainingTimeMs,
+      head.tenantId,
+    );
+    if (!fn.durable) return callPlain(fn.handler, head.input, context);
+    const event = new DurableExecutionInvocationInputWithClient(
+      {
+        DurableExecutionArn: executionArn(head.functionName, this.executionId),
+        CheckpointToken: this.#session.token,
+        UpdatedOperationIds: [...this.#session.updatedIds],
+        InitialExecutionState: { Operations: this.#session.operations() },
+      },
+      this.#session,
+    );
+    return fn.handler(event, context);
+  }
+
+  async #suspend(invocation: InvocationEnd | undefined): Promise<void> {
+    const { store, head } = this.#options;
+    this.#session.close();
+    const dueAtMs = Math.min(this.#session.nextDueMs ?? Number.POSITIVE_INFINITY, head.timeoutAtMs);
+    await store.suspend({
+      executionId: this.executionId,
+      epoch: this.epoch,
+      inboxCount: this.#session.inboxCount,
+      dueAtMs,
+      invocation,
+    });
+  }
+
+  /** Gives the lease back after a failure; the execution is tried again after the delay. */
+  async #release(error: ErrorObject, delayMs: number): Promise<void> {
+    const { store, clock, head } = this.#options;
+    this.#session.close();
+    await store.suspend({
+      executionId: this.executionId,
+      epoch: this.epoch,
+      inboxCount: this.#session.inboxCount,
+      dueAtMs: Math.min(clock.nowMs() + delayMs, head.timeoutAtMs),
+      invocation: this.#end(error),
+    });
+  }
+
+  /** Waits longer the more often it has failed. Gives false once the wait is over. */
+  async #backOff(count: number, previous: InvocationEnd): Promise<boolean> {
+    const { store, clock, head } = this.#options;
+    const dueAtMs = previous.endedAtMs + retryDelayMs(count);
+    if (count < 2 || dueAtMs <= clock.nowMs()) return false;
+    this.#session.close();
+    await store.suspend({
+      executionId: this.executionId,
+      epoch: this.epoch,
+      inboxCount: this.#session.inboxCount,
+      dueAtMs: Math.min(dueAtMs, head.timeoutAtMs),
+      invocation: { ...previous, epoch: this.epoch },
+    });
+    return true;
+  }
+
+  async #finish(
+    status: "SUCCEEDED" | "FAILED",
+    outcome: { readonly result?: string | undefined; readonly error?: ErrorObject | undefined },
+  ): Promise<void> {
+    const { store, clock } = this.#options;
+    this.#session.close();
+    const invocation = this.#end(outcome.error);
+    await store.finish({
+      executionId: this.executionId,
+      epoch: this.epoch,
+      status,
+      ...outcome,
+      endedAtMs: clock.nowMs(),
+      invocation,
+    });
+  }
+
+  async #timeOut(): Promise<void> {
+    const { store, clock, head } = this.#options;
+    const seconds = Math.round((head.timeoutAtMs - head.startedAtMs) / 1000);
+    await store.finish({
+      executionId: this.executionId,
+      epoch: this.epoch,
+      status: "TIMED_OUT",
+      error: {
+        ErrorType: "TIDEMARK_EXECUTION_TIMEOUT",
+        ErrorMessage: `the execution timed out after ${seconds} s`,
+      },
+      endedAtMs: clock.nowMs(),
+    });
+  }
+
+  async #stopBarren(count: number, previous: InvocationEnd): Promise<void> {
+    const { store, clock } = this.#options;
+    const reason = previous.error?.ErrorMessage ?? "the process died";
+    await store.finish({
+      executionId: this.executionId,
+      epoch: this.epoch,
+      status: "STOPPED",
+      error: {
+        ErrorType: "TIDEMARK_BARREN",
+        ErrorMessage: `${count} invocations in a row failed without recording anything (last: ${reason}); mend the cause, then call client.resume("${this.executionId}")`,
+      },
+      endedAtMs: clock.nowMs(),
+      invocation: previous,
+    });
+  }
+
+  #end(error: ErrorObject | undefined): InvocationEnd {
+    const end = { epoch: this.epoch, startedAtMs: this.#startedAtMs, endedAtMs: this.#options.clock.nowMs() };
+    return error === undefined ? end : { ...end, error };
+  }
+}
+
+function retryDelayMs(count: number): number {
+  return Math.min(RETRY_BASE_MS * 2 ** (count - 1), RETRY_MAX_MS);
+}
+
+async function callPlain(
+  handler: PlainHandler,
+  input: string | undefined,
+  context: LambdaContext,
+): Promise<DurableExecutionInvocationOutput> {
+  try {
+    const value = await handler(input === undefined ? undefined : JSON.parse(input), context);
+    const Result = JSON.stringify(value);
+    return {
+      Status: "SUCCEEDED",
+      ...(Result === undefined ? {} : { Result }),
+    } as DurableExecutionInvocationOutput;
+  } catch (error) {
+    return { Status: "FAILED", Error: errorObjectOf(error) } as DurableExecutionInvocationOutput;
+  }
+}

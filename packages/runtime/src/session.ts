@@ -1,0 +1,384 @@
+/**
+ * Owns the service side of one invocation: the state that the log tells, and the next entry.
+ *
+ * A session holds the lease with one epoch. It opens with a barrier (invariant 2), turns updates
+ * and outside events into entries with `apply`, and knows what suspending depends on. Every answer
+ * to the SDK follows a durable write (invariant 1).
+ */
+
+import {
+  apply,
+  type CheckpointDurableExecutionRequest,
+  type CheckpointDurableExecutionResponse,
+  checkpointToken,
+  childExecutionId,
+  type DurableExecutionClient,
+  DurableExecutionClientError,
+  type ExecutionHead,
+  type ExecutionHostOptions,
+  ExecutionState,
+  type GetDurableExecutionStateResponse,
+  type InvocationEnd,
+  isRejection,
+  isSettled,
+  type LogEntry,
+  type LogRecord,
+  type Operation,
+  type OperationUpdate,
+  type OutsideEvent,
+  parseCheckpointToken,
+  TidemarkError,
+  takeDueEvents,
+} from "@tidemark/protocol";
+import { type ExecutionStore, type InboxEvent, type LoadedExecution, settleKey } from "@tidemark/store";
+import type { Clock } from "./clock.js";
+
+export interface SessionOptions {
+  readonly store: ExecutionStore;
+  readonly clock: Clock;
+  readonly head: ExecutionHead;
+  readonly inlineWaitMs: number;
+}
+
+/** What opening found. */
+export type Opened =
+  | { readonly kind: "ready" }
+  /** Nothing has happened since the last invocation: there is no reason for another one. */
+  | { readonly kind: "nothing-new" }
+  /** Invocations fail again and again without recording anything. */
+  | { readonly kind: "barren"; readonly count: number; readonly previous: InvocationEnd }
+  /** Somebody else has taken over. */
+  | { readonly kind: "superseded" };
+
+export class Session implements DurableExecutionClient {
+  readonly executionId: string;
+  readonly epoch: number;
+  readonly hostOptions: ExecutionHostOptions;
+  readonly #store: ExecutionStore;
+  readonly #clock: Clock;
+  readonly #head: ExecutionHead;
+  readonly #nonce: string;
+  readonly #state: ExecutionState;
+  #sequence = 1;
+  #inboxCount = 0;
+  #updatedIds: string[] = [];
+  #hasNews = false;
+  #isClosed = false;
+  #largeResult: string | undefined;
+  #notify: (() => void) | undefined;
+
+  constructor(options: SessionOptions) {
+    const { store, clock, head } = options;
+    this.executionId = head.executionId;
+    this.epoch = head.epoch;
+    this.#store = store;
+    this.#clock = clock;
+    this.#head = head;
+    this.#nonce = clock.random().toString(36).slice(2, 10);
+    this.#state = new ExecutionState(head.executionId, head.startedAtMs);
+    this.hostOptions = {
+      host: clock,
+      inlineWaitMs: options.inlineWaitMs,
+      onOutsideEvent: (listener) => {
+        this.#notify = listener;
+      },
+    };
+  }
+
+  get token(): string {
+    return checkpointToken(this.executionId, this.epoch, this.#sequence);
+  }
+
+  /** What the invocation has seen of the inbox (invariant 6). */
+  get inboxCount(): number {
+    return this.#inboxCount;
+  }
+
+  get updatedIds(): readonly string[] {
+    return this.#updatedIds;
+  }
+
+  get nextDueMs(): number | undefined {
+    return this.#state.nextDueMs();
+  }
+
+  /** A result that was too large for the invocation's response. */
+  get largeResult(): string | undefined {
+    return this.#largeResult;
+  }
+
+  /** The operations as the handler gets them, the EXECUTION first. */
+  operations(): Operation[] {
+    const { executionId, startedAtMs, input } = this.#head;
+    const execution: Operation = {
+      Id: executionId,
+      Type: "EXECUTION",
+      Status: "STARTED",
+      StartTimestamp: new Date(startedAtMs),
+      ExecutionDetails: { InputPayload: input },
+    };
+    return [execution, ...this.#state.operations.values()];
+  }
+
+  /** Reads the log, takes in what has happened outside, and fences off older invocations. */
+  async open(loaded: LoadedExecution): Promise<Opened> {
+    for (const entry of loaded.entries) this.#replay(entry);
+    this.#inboxCount = loaded.head.inboxCount;
+    if (this.epoch === 1) return { kind: "ready" };
+    const nowMs = this.#clock.nowMs();
+    const previous = this.#previousInvocation(loaded.head, nowMs);
+    const hasFailed = previous.error !== undefined;
+    const events = await this.#outsideEvents(loaded.inbox, nowMs);
+    const interrupted = hasFailed
+      ? [...this.#state.startedSteps].map((id): OutsideEvent => ({ kind: "step_interrupted", id }))
+      : [];
+    if (events.length === 0 && !hasFailed) return { kind: "nothing-new" };
+    const barren = hasFailed ? countBarren(loaded.entries) : 0;
+    const records = [...interrupted, ...events].map((event): LogRecord => ({ event }));
+    const appended = await this.#append(records, nowMs, previous);
+    if (appended === undefined) return { kind: "superseded" };
+    this.#updatedIds = appended.map((operation) => operation.Id as string);
+    if (hasFailed) await this.#startChildren([...this.#state.openInvokes]);
+    return barren > 0 && events.length === 0
+      ? { kind: "barren", count: barren, previous }
+      : { kind: "ready" };
+  }
+
+  #replay(entry: LogEntry): void {
+    const transition = apply(this.#state, entry.records, entry.atMs);
+    if (isRejection(transition)) {
+      throw new TidemarkError(
+        "TIDEMARK_LOG_CORRUPT",
+        `execution ${this.executionId}, log entry ${entry.sequence}: ${transition.rejected}; restore the store from a backup`,
+      );
+    }
+    this.#state.commit(transition);
+    this.#sequence = entry.sequence + 1;
+  }
+
+  /** An invocation that has not said how it ended has died with its process. */
+  #previousInvocation(head: ExecutionHead, nowMs: number): InvocationEnd {
+    const { lastInvocation } = head;
+    if (lastInvocation !== undefined && lastInvocation.epoch === this.epoch - 1) return lastInvocation;
+    return {
+      epoch: this.epoch - 1,
+      startedAtMs: this.#state.nowMs,
+      endedAtMs: nowMs,
+      error: {
+        ErrorType: "Runtime.ExitError",
+        ErrorMessage: "the process ended or lost its lease during the invocation",
+      },
+    };
+  }
+
+  async checkpoint(request: CheckpointDurableExecutionRequest): Promise<CheckpointDurableExecutionResponse> {
+    this.#checkToken(request.CheckpointToken);
+    const nowMs = this.#clock.nowMs();
+    const updates = this.#withoutExecution(request.Updates ?? []);
+    const records = updates.map((update): LogRecord => ({ update }));
+    for (const event of await this.#news(nowMs)) records.push({ event });
+    if (records.length === 0) return { CheckpointToken: this.token, NewExecutionState: { Operations: [] } };
+    const operations = await this.#append(records, nowMs, undefined);
+    if (operations === undefined) throw superseded(this.executionId, this.epoch);
+    const invokes = updates.filter((update) => update.Type === "CHAINED_INVOKE");
+    if (invokes.length > 0) await this.#startChildren(invokes.map((update) => update.Id as string));
+    return { CheckpointToken: this.token, NewExecutionState: { Operations: operations } };
+  }
+
+  async getExecutionState(): Promise<GetDurableExecutionStateResponse> {
+    return { Operations: this.operations() };
+  }
+
+  /** Something has been posted to the inbox while the invocation runs. */
+  inboxChanged(): void {
+    this.#hasNews = true;
+    this.#notify?.();
+  }
+
+  /** Nothing is recorded from now on. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** A stale token never writes (invariant 3). */
+  #checkToken(token: string | undefined): void {
+    const parsed = parseCheckpointToken(token ?? "");
+    const isOurs =
+      parsed?.executionId === this.executionId &&
+      parsed.epoch === this.epoch &&
+      parsed.sequence === this.#sequence;
+    if (this.#isClosed || !isOurs) throw superseded(this.executionId, this.epoch);
+  }
+
+  #withoutExecution(updates: readonly OperationUpdate[]): readonly OperationUpdate[] {
+    const last = updates.at(-1);
+    if (last?.Type !== "EXECUTION") return updates;
+    this.#largeResult = last.Payload ?? "";
+    return updates.slice(0, -1);
+  }
+
+  async #news(nowMs: number): Promise<OutsideEvent[]> {
+    if (!this.#hasNews) return this.#outsideEvents([], nowMs);
+    this.#hasNews = false;
+    const loaded = await this.#store.load(this.executionId);
+    if (loaded === undefined) return [];
+    this.#inboxCount = loaded.head.inboxCount;
+    return this.#outsideEvents(loaded.inbox, nowMs);
+  }
+
+  /** What time and others have brought about, in the order in which it happened. */
+  async #outsideEvents(inbox: readonly InboxEvent[], nowMs: number): Promise<OutsideEvent[]> {
+    const happened: { readonly event: OutsideEvent; readonly atMs: number }[] = [];
+    for (const posted of inbox) if (this.#isOpen(posted.event)) happened.push(posted);
+    for (const { event, dueAtMs } of takeDueEvents(this.#state, nowMs)) {
+      const winner =
+        event.kind === "callback_timed_out" ? await this.#claimTimeout(event, inbox, nowMs) : event;
+      if (winner !== undefined) happened.push({ event: winner, atMs: dueAtMs });
+    }
+    return happened.sort((a, b) => a.atMs - b.atMs).map(({ event }) => event);
+  }
+
+  /** False for events that the log has taken in, and for heartbeats that move nothing. */
+  #isOpen(event: OutsideEvent): boolean {
+    const operation = this.#state.operations.get(event.id);
+    if (operation === undefined || isSettled(operation) || this.#state.isUnderSettled(operation))
+      return false;
+    if (event.kind !== "callback_heartbeat") return true;
+    const { HeartbeatTimeoutSeconds, HeartbeatDueTimestamp } = operation.CallbackDetails ?? {};
+    if (HeartbeatTimeoutSeconds === undefined || HeartbeatDueTimestamp === undefined) return false;
+    return event.atMs + HeartbeatTimeoutSeconds * 1000 > HeartbeatDueTimestamp.getTime();
+  }
+
+  /**
+   * A timeout competes for the callback's inbox key like everybody else (invariant 7). Gives the
+   * timeout if it won, and nothing if a completion or a heartbeat came first: that is in the inbox.
+   */
+  async #claimTimeout(
+    event: OutsideEvent & { kind: "callback_timed_out" },
+    inbox: readonly InboxEvent[],
+    nowMs: number,
+  ): Promise<OutsideEvent | undefined> {
+    if (
+      event.reason === "heartbeat" &&
+      inbox.some((posted) => isHeartbeatOf(posted.event, event.id) && this.#isOpen(posted.event))
+    ) {
+      return undefined;
+    }
+    const result = await this.#store.post({
+      executionId: this.executionId,
+      key: settleKey(event.id),
+      event,
+      nowMs,
+      mode: "once",
+      wake: false,
+    });
+    if (result.kind === "posted") return event;
+    if (result.kind !== "taken") return undefined;
+    // Already among the events of this read, or a timeout that was claimed by an invocation that died.
+    return inbox.some((posted) => posted.key === settleKey(event.id)) ? undefined : result.by;
+  }
+
+  /** Appends one entry; gives the changed operations, or nothing when the fence has moved. */
+  async #append(
+    records: readonly LogRecord[],
+    nowMs: number,
+    previous: InvocationEnd | undefined,
+  ): Promise<Operation[] | undefined> {
+    const transition = apply(this.#state, records, nowMs);
+    if (isRejection(transition)) {
+      throw new DurableExecutionClientError(`execution ${this.executionId}: ${transition.rejected}`, {
+        scope: "EXECUTION",
+        code: "TIDEMARK_UPDATE_REJECTED",
+      });
+    }
+    const entry: LogEntry = {
+      sequence: this.#sequence,
+      epoch: this.epoch,
+      nonce: `${this.#nonce}${this.#sequence}`,
+      atMs: transition.nowMs,
+      records,
+      ...(previous === undefined ? {} : { barrier: { previous } }),
+    };
+    const { appended, existing } = await this.#store.append(this.executionId, entry);
+    // Our own write, whose answer was lost, counts (invariant 4).
+    if (!appended && (existing?.nonce !== entry.nonce || existing.epoch !== entry.epoch)) {
+      this.#isClosed = true;
+      return undefined;
+    }
+    this.#sequence += 1;
+    this.#state.commit(transition);
+    return transition.operations as Operation[];
+  }
+
+  /** Starts the executions of chained invokes. Their ids are derived: starting one twice is harmless. */
+  async #startChildren(operationIds: readonly string[]): Promise<void> {
+    await Promise.all(operationIds.map((id) => this.#startChild(id)));
+  }
+
+  async #startChild(operationId: string): Promise<void> {
+    const details = this.#state.operations.get(operationId)?.ChainedInvokeDetails;
+    if (details === undefined) return;
+    const functionName = details.FunctionName as string;
+    const nowMs = this.#clock.nowMs();
+    if (!(await this.#store.hasFunction(functionName))) {
+      await this.#postUnknownFunction(operationId, functionName, nowMs);
+      return;
+    }
+    await this.#store.start({
+      executionId: childExecutionId(this.executionId, operationId),
+      functionName,
+      parent: { executionId: this.executionId, operationId },
+      input: details.InputPayload,
+      startedAtMs: nowMs,
+      timeoutAtMs: this.#head.timeoutAtMs,
+      retentionMs: this.#head.retentionMs,
+      ...(details.TenantId === undefined ? {} : { tenantId: details.TenantId }),
+    });
+  }
+
+  async #postUnknownFunction(operationId: string, functionName: string, nowMs: number): Promise<void> {
+    const ErrorMessage =
+      `no worker has registered function ${JSON.stringify(functionName)}; register it, or correct the name. ` +
+      "Two texts are a name and a function: to pass a text as the input, call invoke(name, function, input)";
+    await this.#store.post({
+      executionId: this.executionId,
+      key: settleKey(operationId),
+      event: {
+        kind: "invoke_settled",
+        id: operationId,
+        outcome: "FAILED",
+        error: { ErrorType: "TIDEMARK_UNKNOWN_FUNCTION", ErrorMessage },
+      },
+      nowMs,
+      mode: "once",
+      wake: true,
+    });
+  }
+}
+
+function isHeartbeatOf(event: OutsideEvent, operationId: string): boolean {
+  return event.kind === "callback_heartbeat" && event.id === operationId;
+}
+
+/** Invocations in a row, up to the newest, that recorded nothing of their own. */
+function countBarren(entries: readonly LogEntry[]): number {
+  let count = 0;
+  for (let index = entries.length - 1; index >= 0; index--) {
+    const entry = entries[index] as LogEntry;
+    if (entry.barrier === undefined || entry.records.some(isProgress)) return count;
+    count += 1;
+  }
+  // The first invocation has no barrier.
+  return count + 1;
+}
+
+function isProgress(record: LogRecord): boolean {
+  return record.event?.kind !== "step_interrupted";
+}
+
+function superseded(executionId: string, epoch: number): DurableExecutionClientError {
+  return new DurableExecutionClientError(
+    `invocation ${epoch} of execution ${executionId} has been superseded; a newer one goes on`,
+    { scope: "INVOCATION", code: "TIDEMARK_SUPERSEDED" },
+  );
+}

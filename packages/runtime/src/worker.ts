@@ -1,0 +1,273 @@
+/**
+ * Owns a worker: claims what is due, runs it, renews leases, and hands over when it stops.
+ *
+ * Work is found in the store alone, so any number of workers may share it. A change made through
+ * the worker's own store object is seen at once; changes by other processes when the store tells.
+ */
+
+import { type ErrorObject, TidemarkError } from "@tidemark/protocol";
+import type { ExecutionStore } from "@tidemark/store";
+import { ulid } from "ulid";
+import { type Clock, systemClock } from "./clock.js";
+import { type DurableHandler, Invocation, type PlainHandler, type RegisteredFunction } from "./invocation.js";
+
+export interface WorkerOptions {
+  readonly store: ExecutionStore;
+  /** Handlers by name. Plain functions are given as `{ handler, durable: false }`. */
+  readonly functions: Record<
+    string,
+    DurableHandler | { readonly handler: PlainHandler; readonly durable: false }
+  >;
+  /** How many executions run at a time. Default 100. */
+  readonly concurrency?: number;
+  /** How long a lease holds without renewal: how soon others take over after a crash. Milliseconds, default 30,000. */
+  readonly leaseMs?: number;
+  /** A wait due within this many milliseconds is slept in process instead of suspending. Default 0. */
+  readonly inlineWaitMs?: number;
+  /** Invocations in a row that may fail without recording anything before the execution is stopped. Default 10. */
+  readonly maxBarrenInvocations?: number;
+  /** Stop claiming and drain on SIGTERM, then let the signal end the process. Default true. */
+  readonly drainOnSigterm?: boolean;
+  /** How long draining waits for running invocations. Milliseconds, default 10,000. */
+  readonly drainMs?: number;
+  /** Told of what the worker cannot report to anybody else. Default: `console.error`. */
+  readonly onError?: (error: unknown) => void;
+  readonly clock?: Clock;
+}
+
+/** Renew at a third of the lease, so that one lost heartbeat is harmless. */
+const RENEWALS_PER_LEASE = 3;
+
+/** Executions whose retention has passed are removed in portions of this size. */
+const PURGE_LIMIT = 100;
+const PURGE_INTERVAL_MS = 60_000;
+
+/** Longest sleep between looks at the store, should a wake-up be lost. */
+const MAX_IDLE_MS = 60_000;
+
+/**
+ * Runs executions of its functions.
+ *
+ * @example
+ * ```ts
+ * const worker = new Worker({ store: new MemoryStore(), functions: { greet } });
+ * await worker.start();
+ * // ...
+ * await worker.stop();
+ * ```
+ */
+export class Worker {
+  readonly id = ulid();
+  readonly #store: ExecutionStore;
+  readonly #clock: Clock;
+  readonly #options: WorkerOptions;
+  readonly #functions = new Map<string, RegisteredFunction>();
+  readonly #active = new Map<string, Invocation | undefined>();
+  readonly #concurrency: number;
+  readonly #leaseMs: number;
+  readonly #onError: (error: unknown) => void;
+  #isRunning = false;
+  #isLooking = false;
+  #mustLookAgain = false;
+  #cancelTimer: (() => void) | undefined;
+  #cancelRenewal: (() => void) | undefined;
+  #purgedAtMs = 0;
+  #unsubscribe: (() => void) | undefined;
+  #idleListeners: (() => void)[] = [];
+  readonly #onSigterm = (): void => {
+    void this.stop().finally(() => process.kill(process.pid, "SIGTERM"));
+  };
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#store = options.store;
+    this.#clock = options.clock ?? systemClock;
+    this.#concurrency = positive("concurrency", options.concurrency ?? 100);
+    this.#leaseMs = positive("leaseMs", options.leaseMs ?? 30_000);
+    this.#onError = options.onError ?? ((error) => console.error("[tidemark]", error));
+    for (const [name, fn] of Object.entries(options.functions)) this.#register(name, fn);
+  }
+
+  /** Begins to claim and run what is due. */
+  async start(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    await this.#store.registerFunctions([...this.#functions.keys()]);
+    this.#unsubscribe = this.#store.onChange((executionId) => this.#changed(executionId));
+    if (this.#options.drainOnSigterm !== false) process.once("SIGTERM", this.#onSigterm);
+    this.#look();
+  }
+
+  /** Stops claiming, waits for running invocations up to `drainMs`, and hands the rest over at once. */
+  async stop(): Promise<void> {
+    if (!this.#isRunning) return;
+    this.#isRunning = false;
+    process.removeListener("SIGTERM", this.#onSigterm);
+    this.#unsubscribe?.();
+    this.#cancelTimer?.();
+    const cancelDrain = this.#clock.setTimer(() => {
+      const error: ErrorObject = { ErrorType: "TIDEMARK_WORKER_STOPPED", ErrorMessage: "the worker stopped" };
+      for (const invocation of this.#active.values()) invocation?.abandon(error);
+    }, this.#options.drainMs ?? 10_000);
+    await this.whenIdle();
+    cancelDrain();
+  }
+
+  /** Settles when no invocation runs and nothing is being claimed. */
+  async whenIdle(): Promise<void> {
+    while (this.#active.size > 0 || this.#isLooking) {
+      await new Promise<void>((resolve) => this.#idleListeners.push(resolve));
+    }
+  }
+
+  #register(name: string, fn: WorkerOptions["functions"][string]): void {
+    if (!/^[A-Za-z0-9_.:$-]{1,140}$/.test(name)) {
+      throw new TidemarkError(
+        "TIDEMARK_FUNCTION_NAME",
+        `functions: ${JSON.stringify(name)} is not a function name; use 1 to 140 of the characters A-Z, a-z, 0-9, _ . : $ and -`,
+      );
+    }
+    if (typeof fn === "function") this.#functions.set(name, { durable: true, handler: fn });
+    else if (typeof fn?.handler === "function")
+      this.#functions.set(name, { durable: false, handler: fn.handler });
+    else
+      throw new TidemarkError(
+        "TIDEMARK_HANDLER",
+        `functions.${name} is not a function; pass a wrapped handler`,
+      );
+  }
+
+  #changed(executionId: string): void {
+    this.#active.get(executionId)?.inboxChanged();
+    if (executionId === "") for (const invocation of this.#active.values()) invocation?.inboxChanged();
+    this.#look();
+  }
+
+  /** Claims what is due. At most one look goes on; a wish during it is granted after it. */
+  #look(): void {
+    if (!this.#isRunning) return;
+    if (this.#isLooking) {
+      this.#mustLookAgain = true;
+      return;
+    }
+    const free = this.#concurrency - this.#active.size;
+    if (free <= 0) return;
+    this.#isLooking = true;
+    this.#claim(free)
+      .catch((error: unknown) => {
+        this.#onError(error);
+        this.#lookAt(this.#clock.nowMs() + 1000);
+      })
+      .finally(() => {
+        this.#isLooking = false;
+        this.#notifyIdle();
+        if (!this.#mustLookAgain) return;
+        this.#mustLookAgain = false;
+        this.#look();
+      });
+  }
+
+  async #claim(free: number): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    this.#purge(nowMs);
+    // What runs here may be listed until its lease is taken.
+    const { executionIds, nextDueAtMs } = await this.#store.due(nowMs, free + this.#active.size);
+    for (const executionId of executionIds) {
+      if (this.#active.has(executionId) || this.#active.size >= this.#concurrency) continue;
+      this.#active.set(executionId, undefined);
+      void this.#run(executionId);
+    }
+    this.#lookAt(Math.min(nextDueAtMs ?? Number.POSITIVE_INFINITY, nowMs + MAX_IDLE_MS));
+  }
+
+  #lookAt(atMs: number): void {
+    this.#cancelTimer?.();
+    if (!this.#isRunning) return;
+    this.#cancelTimer = this.#clock.setTimer(() => this.#look(), Math.max(atMs - this.#clock.nowMs(), 1));
+  }
+
+  async #run(executionId: string): Promise<void> {
+    try {
+      const nowMs = this.#clock.nowMs();
+      const head = await this.#store.acquire({
+        executionId,
+        owner: this.id,
+        nowMs,
+        leaseUntilMs: nowMs + this.#leaseMs,
+      });
+      if (head === undefined) return;
+      const invocation = new Invocation({
+        store: this.#store,
+        clock: this.#clock,
+        head,
+        fn: this.#functions.get(head.functionName) as RegisteredFunction,
+        inlineWaitMs: this.#options.inlineWaitMs ?? 0,
+        maxBarrenInvocations: this.#options.maxBarrenInvocations ?? 10,
+        remainingTimeMs: () => Number.POSITIVE_INFINITY,
+      });
+      this.#active.set(executionId, invocation);
+      this.#renewLater();
+      await invocation.run();
+    } catch (error) {
+      // The lease runs out and somebody takes over.
+      this.#onError(error);
+    } finally {
+      this.#active.delete(executionId);
+      if (this.#active.size === 0) this.#stopRenewing();
+      this.#notifyIdle();
+      this.#look();
+    }
+  }
+
+  /** Leases are renewed as long as anything runs. */
+  #renewLater(): void {
+    this.#cancelRenewal ??= this.#clock.setTimer(() => {
+      this.#cancelRenewal = undefined;
+      if (this.#active.size === 0) return;
+      this.#renewLater();
+      for (const invocation of this.#active.values())
+        if (invocation !== undefined) void this.#renew(invocation);
+    }, this.#leaseMs / RENEWALS_PER_LEASE);
+  }
+
+  #stopRenewing(): void {
+    this.#cancelRenewal?.();
+    this.#cancelRenewal = undefined;
+  }
+
+  async #renew(invocation: Invocation): Promise<void> {
+    try {
+      const leaseUntilMs = this.#clock.nowMs() + this.#leaseMs;
+      const { executionId, epoch } = invocation;
+      if (await this.#store.renew(executionId, epoch, leaseUntilMs)) return;
+      invocation.abandon({
+        ErrorType: "TIDEMARK_SUPERSEDED",
+        ErrorMessage: "the lease has gone to another worker",
+      });
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  /** Removes what has outlived its retention, now and then. */
+  #purge(nowMs: number): void {
+    if (nowMs - this.#purgedAtMs < PURGE_INTERVAL_MS) return;
+    this.#purgedAtMs = nowMs;
+    this.#store.purgeExpired(nowMs, PURGE_LIMIT).catch(this.#onError);
+  }
+
+  #notifyIdle(): void {
+    if (this.#active.size > 0 || this.#isLooking) return;
+    const listeners = this.#idleListeners;
+    this.#idleListeners = [];
+    for (const listener of listeners) listener();
+  }
+}
+
+function positive(field: string, value: number): number {
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new TidemarkError(
+    "TIDEMARK_WORKER_CONFIG",
+    `${field} is ${JSON.stringify(value)}; pass a whole number of at least 1`,
+  );
+}

@@ -1,0 +1,46 @@
+/** Owns the reading of overloaded arguments: an optional name first, then what the operation needs. */
+
+import { MAX_NAME_LENGTH, TidemarkError } from "@tidemark/protocol";
+
+/** Raised for arguments that no overload takes. */
+export function invalidArgument(operation: string, message: string): TidemarkError {
+  return new TidemarkError("TIDEMARK_ARGUMENT", `context.${operation}: ${message}`);
+}
+
+/** A name, or `undefined` for none; an empty text is none. */
+export function readName(operation: string, name: unknown): string | undefined {
+  if (name === undefined || name === null || name === "") return undefined;
+  if (typeof name !== "string") {
+    throw invalidArgument(operation, `name is ${show(name)}; pass a text or leave it out`);
+  }
+  if (name.length > MAX_NAME_LENGTH) {
+    throw invalidArgument(
+      operation,
+      `name ${show(`${name.slice(0, 40)}…`)} has ${name.length} characters; pass at most ${MAX_NAME_LENGTH}`,
+    );
+  }
+  return name;
+}
+
+export function requireFunction(operation: string, field: string, value: unknown): void {
+  if (typeof value !== "function")
+    throw invalidArgument(operation, `${field} is ${show(value)}; pass a function`);
+}
+
+export function requireOptionalFunction(operation: string, field: string, value: unknown): void {
+  if (value !== undefined) requireFunction(operation, field, value);
+}
+
+export function requireArray(operation: string, field: string, value: unknown): void {
+  if (!Array.isArray(value)) throw invalidArgument(operation, `${field} is ${show(value)}; pass an array`);
+}
+
+/** A value as it appears in messages. */
+export function show(value: unknown): string {
+  if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}

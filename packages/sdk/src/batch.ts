@@ -1,0 +1,295 @@
+/**
+ * Owns map and parallel: many items, each a context of its own, ended by a completion rule.
+ *
+ * A batch is a context whose code is the coordinator below. The coordinator sees item outcomes in
+ * the order of the log, live and on replay alike, so it starts the same items and ends at the same
+ * point both times. The outcome of a nested batch is not stored again: a summary says which items
+ * ended how, and the result is rebuilt from the items' own records.
+ */
+
+import { type ErrorObject, MAX_INLINE_PAYLOAD_BYTES, type Operation } from "@tidemark/protocol";
+import {
+  type BatchItem,
+  BatchItemStatus,
+  type BatchResult,
+  type BatchSummary,
+  RecordedBatchResult,
+  summarize,
+  summaryStatuses,
+} from "./batch-result.js";
+import {
+  type ChildConfig,
+  type ContextBody,
+  ContextKind,
+  childBody,
+  childContextError,
+  isTooLarge,
+  type Recorded,
+  runVirtual,
+} from "./child.js";
+import { type CompletionConfig, completionReason } from "./completion.js";
+import {
+  type ChildContextError,
+  type CompletionReason,
+  DurableOperationError,
+  errorFromObject,
+  errorObjectOf,
+} from "./errors.js";
+import { LiveOperation, type Settled } from "./lifecycle.js";
+import { deserialize, readValue, serialize } from "./payload.js";
+import type { Scope } from "./scope.js";
+import { type AnySerdes, isDefaultSerdes } from "./serdes.js";
+
+/** How the items of a batch are recorded. */
+// biome-ignore lint/style/noEnum: an enum in the AWS SDK, so a type and a value for its users.
+export enum NestingType {
+  /** Each item is a context with a record of its own. */
+  NESTED = "NESTED",
+  /** Items leave no record; their operations belong to the batch. Cheaper, and less to see. */
+  FLAT = "FLAT",
+}
+
+export interface BatchSpec<T> {
+  readonly type: BatchSummary["type"];
+  readonly itemSubType: string;
+  readonly count: number;
+  readonly itemName: (index: number) => string;
+  readonly runItem: (scope: Scope, index: number) => Promise<T>;
+  readonly maxConcurrency: number;
+  readonly completionConfig: CompletionConfig | undefined;
+  /** Records the whole result, when the user wants that. */
+  readonly serdes: AnySerdes | undefined;
+  readonly itemSerdes: AnySerdes;
+  readonly summaryGenerator: ChildConfig<BatchResult<T>>["summaryGenerator"];
+  readonly nesting: NestingType;
+}
+
+interface Item<T> {
+  status: BatchItemStatus;
+  settled?: Settled<T>;
+}
+
+/** The coordinator of one batch in one invocation. */
+export class Batch<T> implements ContextBody<BatchResult<T>> {
+  readonly errorMapper = childContextError;
+  readonly #spec: BatchSpec<T>;
+  readonly #items: Item<T>[] = [];
+  #successCount = 0;
+  #failureCount = 0;
+  #activeCount = 0;
+  #payloadSize = 0;
+  #operation!: LiveOperation<BatchResult<T>>;
+  #scope!: Scope;
+  #complete: ((result: BatchResult<T>) => void) | undefined;
+  #isComplete = false;
+  #onOutcome: (() => void) | undefined;
+
+  constructor(spec: BatchSpec<T>) {
+    this.#spec = spec;
+  }
+
+  run(scope: Scope, operation: LiveOperation<BatchResult<T>>): Promise<BatchResult<T>> {
+    this.#scope = scope;
+    this.#operation = operation;
+    return new Promise((resolve, reject) => {
+      this.#complete = resolve;
+      try {
+        // An empty batch, and a predicate that is content with nothing.
+        if (!this.#completeIfDone()) this.#fill();
+      } catch (error) {
+        reject(error);
+      }
+    });
+  }
+
+  /** Starts items in index order; one that waits keeps its place. Gives true if any was started. */
+  #fill(): boolean {
+    let hasStarted = false;
+    while (
+      !this.#isComplete &&
+      this.#activeCount < this.#spec.maxConcurrency &&
+      this.#items.length < this.#spec.count
+    ) {
+      this.#activeCount += 1;
+      const index = this.#items.length;
+      this.#items.push({ status: BatchItemStatus.STARTED });
+      this.#startItem(index);
+      hasStarted = true;
+    }
+    return hasStarted;
+  }
+
+  #startItem(index: number): void {
+    const { engine } = this.#operation;
+    const name = this.#spec.itemName(index);
+    const sink = (settled: Settled<T>): boolean => this.#itemSettled(index, settled);
+    const run = (scope: Scope): Promise<T> => this.#spec.runItem(scope, index);
+    if (this.#spec.nesting === NestingType.FLAT) {
+      void runVirtual(this.#scope, this.#scope.nextId(), name, engine, run, childContextError).then(sink);
+      return;
+    }
+    const body = this.#measured(childBody<T>(run, this.#spec.itemSerdes, {}));
+    new LiveOperation(
+      engine,
+      this.#scope,
+      new ContextKind<T>({ name, subType: this.#spec.itemSubType }, body),
+      sink,
+    ).start();
+  }
+
+  /** Adds up the payloads, to know when the whole result would be too large. */
+  #measured(body: ContextBody<T>): ContextBody<T> {
+    return {
+      ...body,
+      read: (record, operation) => {
+        this.#payloadSize += record.ContextDetails?.Result?.length ?? 0;
+        return body.read(record, operation);
+      },
+    };
+  }
+
+  #itemSettled(index: number, settled: Settled<T>): boolean {
+    if (this.#isComplete && !this.#scope.isRebuilding) return false;
+    const item = this.#items[index] as Item<T>;
+    item.settled = settled;
+    item.status = settled.ok ? BatchItemStatus.SUCCEEDED : BatchItemStatus.FAILED;
+    this.#activeCount -= 1;
+    if (settled.ok) this.#successCount += 1;
+    else this.#failureCount += 1;
+    this.#onOutcome?.();
+    if (this.#isComplete || this.#completeIfDone()) return false;
+    return this.#fill();
+  }
+
+  #completeIfDone(): boolean {
+    const reason = completionReason(this.#spec.completionConfig, {
+      successCount: this.#successCount,
+      failureCount: this.#failureCount,
+      totalCount: this.#spec.count,
+      items: () =>
+        Array.from({ length: this.#spec.count }, (_, index) => {
+          const status = this.#items[index]?.status;
+          const known = { index, name: this.#spec.itemName(index) };
+          return status === undefined ? known : { ...known, status };
+        }),
+    });
+    if (reason === undefined) return false;
+    this.#isComplete = true;
+    const statuses = this.#items.map((item) => item.status);
+    this.#complete?.(new RecordedBatchResult(this.#itemsAs(statuses), reason));
+    return true;
+  }
+
+  #itemsAs(statuses: readonly BatchItemStatus[]): BatchItem<T>[] {
+    return statuses.map((status, index) => {
+      const settled = this.#items[index]?.settled;
+      if (status === BatchItemStatus.STARTED || settled === undefined) return { index, status };
+      if (!settled.ok) return { index, status, error: settled.error as ChildContextError };
+      return settled.value === undefined ? { index, status } : { index, status, result: settled.value };
+    });
+  }
+
+  record(result: BatchResult<T>, operation: LiveOperation<BatchResult<T>>): Recorded | Promise<Recorded> {
+    const { serdes, nesting } = this.#spec;
+    if (serdes !== undefined) {
+      const payload = serialize(operation, serdes, result);
+      return payload instanceof Promise
+        ? payload.then((text) => this.#wholeOrSummary(text, result))
+        : this.#wholeOrSummary(payload, result);
+    }
+    // A backend of another make expects to find the results in the record, as its own SDK leaves them.
+    if (nesting === NestingType.FLAT || operation.engine.isRemote) {
+      return this.#encode(result).then((text) => this.#wholeOrSummary(text, result));
+    }
+    const isLarge = this.#payloadSize > MAX_INLINE_PAYLOAD_BYTES;
+    return this.#summary(result, isLarge ? this.#spec.summaryGenerator?.(result) : undefined);
+  }
+
+  #wholeOrSummary(payload: string | undefined, result: BatchResult<T>): Recorded {
+    if (payload === undefined || !isTooLarge(payload)) return { payload, replayChildren: false };
+    return this.#summary(result, this.#spec.summaryGenerator?.(result));
+  }
+
+  #summary(result: BatchResult<T>, custom: string | undefined): Recorded {
+    return { payload: JSON.stringify(summarize(this.#spec.type, result, custom)), replayChildren: true };
+  }
+
+  async #encode(result: BatchResult<T>): Promise<string> {
+    const { itemSerdes } = this.#spec;
+    const all = await Promise.all(
+      result.all.map(async ({ index, status, result: value, error }) => {
+        if (error !== undefined) return { index, status, error: errorObjectOf(error) };
+        if (value === undefined) return { index, status };
+        if (isDefaultSerdes(itemSerdes)) return { index, status, result: value };
+        return { index, status, payload: await serialize(this.#operation, itemSerdes, value) };
+      }),
+    );
+    return JSON.stringify({ all, completionReason: result.completionReason });
+  }
+
+  read(
+    record: Operation,
+    operation: LiveOperation<BatchResult<T>>,
+  ): Settled<BatchResult<T>> | Promise<Settled<BatchResult<T>>> {
+    const { serdes, itemSerdes } = this.#spec;
+    const text = record.ContextDetails?.Result;
+    if (serdes !== undefined) return readValue(operation, serdes, text);
+    return decodeAll<T>(operation, itemSerdes, text ?? "");
+  }
+
+  /** The result from the summary and the items, once those have been delivered. */
+  rebuild(record: Operation): Settled<BatchResult<T>> | Promise<Settled<BatchResult<T>>> {
+    const summary = JSON.parse(record.ContextDetails?.Result ?? "") as BatchSummary;
+    const statuses = summaryStatuses(summary);
+    const isWhole = () =>
+      statuses.every(
+        (status, index) => status === BatchItemStatus.STARTED || this.#items[index]?.settled !== undefined,
+      );
+    const result = (): Settled<BatchResult<T>> => ({
+      ok: true,
+      value: new RecordedBatchResult(this.#itemsAs(statuses), summary.completionReason),
+    });
+    if (isWhole()) return result();
+    return new Promise((resolve) => {
+      this.#onOutcome = () => {
+        if (isWhole()) resolve(result());
+      };
+    });
+  }
+}
+
+interface EncodedItem {
+  readonly index: number;
+  readonly status: BatchItemStatus;
+  readonly result?: unknown;
+  /** Result of a custom item serdes. */
+  readonly payload?: string | undefined;
+  readonly error?: ErrorObject;
+}
+
+async function decodeAll<T>(
+  operation: LiveOperation<BatchResult<T>>,
+  itemSerdes: AnySerdes,
+  text: string,
+): Promise<Settled<BatchResult<T>>> {
+  const { all, completionReason: reason } = JSON.parse(text) as {
+    all: EncodedItem[];
+    completionReason: CompletionReason;
+  };
+  const items = await Promise.all(
+    all.map(async ({ index, status, result, payload, error }): Promise<BatchItem<T>> => {
+      if (error !== undefined) return { index, status, error: itemError(error) };
+      const value = payload === undefined ? result : await deserialize(operation, itemSerdes, payload);
+      return value === undefined ? { index, status } : { index, status, result: value as T };
+    }),
+  );
+  return { ok: true, value: new RecordedBatchResult(items, reason) };
+}
+
+/** An item's error was recorded as what the item's caller saw. */
+function itemError(error: ErrorObject): ChildContextError {
+  const rebuilt = errorFromObject(error);
+  return rebuilt instanceof DurableOperationError
+    ? (rebuilt as ChildContextError)
+    : childContextError(DurableOperationError.fromErrorObject(error));
+}

@@ -1,0 +1,259 @@
+/**
+ * Owns contexts: code with operations of its own, whose outcome is recorded as one.
+ *
+ * A result too large to record is rebuilt: the code runs again over its recorded children. A
+ * virtual context records nothing; its code runs on every replay.
+ */
+
+import { MAX_INLINE_PAYLOAD_BYTES, type Operation } from "@tidemark/protocol";
+import { isRebuilt } from "./deliveries.js";
+import type { DurableContext } from "./durable-context.js";
+import {
+  asError,
+  ChildContextError,
+  DurableOperationError,
+  errorObjectOf,
+  NonDeterministicExecutionError,
+  SerdesFailedError,
+} from "./errors.js";
+import type { LiveOperation, OperationKind, Settled } from "./lifecycle.js";
+import type { DurableLogger } from "./logger.js";
+import { readValue, serialize } from "./payload.js";
+import { runIn, Scope } from "./scope.js";
+import type { AnySerdes, Serdes } from "./serdes.js";
+
+export interface ChildConfig<T> {
+  /** Default: the context's serdes, else JSON. */
+  serdes?: Serdes<T>;
+  /** What kind of context this is, for people. Default `RunInChildContext`. */
+  subType?: string;
+  /** Recorded in place of a result over 256 KB, for people. */
+  summaryGenerator?: (result: T) => string;
+  /** Turns the recorded error into the one that is thrown. Default: `ChildContextError`. */
+  errorMapper?: (originalError: DurableOperationError) => DurableOperationError;
+  /** Record nothing of the context itself; its operations belong to the context around it. */
+  virtualContext?: boolean;
+}
+
+/** Code with operations of its own. */
+export type ChildFunc<T, Logger extends DurableLogger = DurableLogger> = (
+  context: DurableContext<Logger>,
+) => Promise<T>;
+
+/** What is recorded for a result. */
+export interface Recorded {
+  readonly payload: string | undefined;
+  /** The result is rebuilt from the children. */
+  readonly replayChildren: boolean;
+}
+
+/** What runs in a context and how its result is recorded. */
+export interface ContextBody<T> {
+  run(scope: Scope, operation: LiveOperation<T>): Promise<T>;
+  record(value: T, operation: LiveOperation<T>): Recorded | Promise<Recorded>;
+  /** Reads a result that is recorded whole. */
+  read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>>;
+  /** The result of a context that is rebuilt, once its code has run. Default: what the code returned. */
+  rebuild?(record: Operation): Settled<T> | Promise<Settled<T>>;
+  readonly errorMapper: (error: DurableOperationError) => Error;
+}
+
+export interface ContextIdentity {
+  readonly name: string | undefined;
+  readonly subType: string;
+}
+
+export class ContextKind<T> implements OperationKind<T> {
+  readonly type = "CONTEXT";
+  readonly isContext = true;
+  readonly name: string | undefined;
+  readonly subType: string;
+  readonly #body: ContextBody<T>;
+  #scope!: Scope;
+  #rebuilt: Settled<T> | undefined;
+  #onRebuilt: ((settled: Settled<T>) => void) | undefined;
+
+  constructor(identity: ContextIdentity, body: ContextBody<T>) {
+    this.name = identity.name;
+    this.subType = identity.subType;
+    this.#body = body;
+  }
+
+  begin(operation: LiveOperation<T>, record: Operation | undefined): void {
+    const isRebuilding = record !== undefined && isRebuilt(record);
+    if (record !== undefined && record.Status !== "STARTED" && !isRebuilding) return;
+    this.#scope = new Scope(operation.scope, {
+      prefix: operation.id,
+      parentId: operation.id,
+      name: this.name,
+      isRebuilding,
+    });
+    if (record === undefined && !this.#scope.isRebuilding) operation.update("START", {}, false);
+    runBody(operation, this.#scope, this.#body, record).then(
+      (value) => this.#returned(operation, value),
+      (error: unknown) => this.#threw(operation, record, asError(error)),
+    );
+  }
+
+  read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>> {
+    if (record.Status !== "SUCCEEDED") {
+      const error = DurableOperationError.fromErrorObject(record.ContextDetails?.Error ?? {});
+      return { ok: false, error: this.#body.errorMapper(error) };
+    }
+    if (!isRebuilt(record)) return this.#body.read(record, operation);
+    const rebuilt = this.#body.rebuild === undefined ? this.#whenRebuilt() : this.#body.rebuild(record);
+    return rebuilt instanceof Promise ? operation.engine.awaitRebuild(record, rebuilt) : rebuilt;
+  }
+
+  #whenRebuilt(): Settled<T> | Promise<Settled<T>> {
+    if (this.#rebuilt !== undefined) return this.#rebuilt;
+    return new Promise((resolve) => {
+      this.#onRebuilt = resolve;
+    });
+  }
+
+  #returned(operation: LiveOperation<T>, value: T): void {
+    this.#hasRebuilt({ ok: true, value });
+    if (this.#scope.isRebuilding || !operation.isLive() || operation.engine.hasEnded) return;
+    // From here on the descendants record nothing more (invariant 10).
+    this.#scope.hasEnded = true;
+    try {
+      const recorded = this.#body.record(value, operation);
+      if (recorded instanceof Promise) {
+        operation.engine.pauseFor(recorded).then(
+          (later) => this.#succeed(operation, later),
+          (error: unknown) => this.#cannotRecord(operation, error),
+        );
+      } else {
+        this.#succeed(operation, recorded);
+      }
+    } catch (error) {
+      this.#cannotRecord(operation, error);
+    }
+  }
+
+  #threw(operation: LiveOperation<T>, record: Operation | undefined, error: Error): void {
+    if (!operation.isLive() || operation.engine.hasEnded) return;
+    if (record !== undefined && isRebuilt(record)) {
+      return operation.engine.fail(
+        new NonDeterministicExecutionError(
+          `operation ${operation.id}: the log has its success, the code now throws ${error.name}: ${error.message}; ` +
+            "run the code version that started this execution",
+        ),
+      );
+    }
+    if (this.#scope.isRebuilding) return;
+    this.#scope.hasEnded = true;
+    operation.update("FAIL", { Error: errorObjectOf(error), ...keepsChildren(operation) }, true);
+  }
+
+  #succeed(operation: LiveOperation<T>, recorded: Recorded): void {
+    const Payload = recorded.payload === undefined ? {} : { Payload: recorded.payload };
+    const options = recorded.replayChildren
+      ? { ContextOptions: { ReplayChildren: true } }
+      : keepsChildren(operation);
+    // A result that is rebuilt is the same object live; a recorded one is read from its payload.
+    operation.update("SUCCEED", { ...Payload, ...options }, true);
+  }
+
+  #cannotRecord(operation: LiveOperation<T>, error: unknown): void {
+    if (error instanceof SerdesFailedError) operation.engine.fail(error);
+    else operation.update("FAIL", { Error: errorObjectOf(asError(error)) }, true);
+  }
+
+  #hasRebuilt(settled: Settled<T>): void {
+    this.#rebuilt = settled;
+    this.#onRebuilt?.(settled);
+  }
+}
+
+/** Runs the code of a context; what it throws at once counts as a rejection. */
+async function runBody<T>(
+  operation: LiveOperation<T>,
+  scope: Scope,
+  body: ContextBody<T>,
+  record: Operation | undefined,
+): Promise<T> {
+  const { engine } = operation;
+  const running = {
+    scope,
+    operationId: operation.id,
+    operationName: operation.name,
+    attempt: undefined,
+    invocation: engine,
+  };
+  const call = () => runIn(running, () => body.run(scope, operation));
+  if (engine.observer === undefined) return call();
+  return engine.observer.context(record ?? operation.describe(), record !== undefined, call);
+}
+
+/** Plugins may ask to see the children of contexts that have ended. */
+function keepsChildren(operation: Pick<LiveOperation<never>, "engine" | "scope">): {
+  ContextOptions?: { ReplayChildren: true };
+} {
+  const depth = operation.engine.observer?.childOperationsDepth ?? 0;
+  return operation.scope.depth < depth ? { ContextOptions: { ReplayChildren: true } } : {};
+}
+
+/** The body of `runInChildContext`. */
+export function childBody<T>(
+  run: (scope: Scope, operation: LiveOperation<T>) => Promise<T>,
+  serdes: AnySerdes,
+  config: Pick<ChildConfig<T>, "summaryGenerator" | "errorMapper">,
+): ContextBody<T> {
+  const toRecord = (payload: string | undefined, value: T): Recorded => {
+    if (payload === undefined || !isTooLarge(payload)) return { payload, replayChildren: false };
+    return { payload: config.summaryGenerator?.(value) ?? "", replayChildren: true };
+  };
+  return {
+    run,
+    record(value, operation) {
+      const payload = serialize(operation, serdes, value);
+      if (payload instanceof Promise) return payload.then((text) => toRecord(text, value));
+      return toRecord(payload, value);
+    },
+    read: (record, operation) => readValue(operation, serdes, record.ContextDetails?.Result),
+    errorMapper: config.errorMapper ?? childContextError,
+  };
+}
+
+export function childContextError(error: DurableOperationError): ChildContextError {
+  return new ChildContextError(error.message, error, error.errorData);
+}
+
+/** Source: Lambda durable API, 256 KB of UTF-8. */
+export function isTooLarge(payload: string): boolean {
+  if (payload.length > MAX_INLINE_PAYLOAD_BYTES) return true;
+  // At most three bytes a UTF-16 unit: most payloads need no counting.
+  return (
+    payload.length * 3 > MAX_INLINE_PAYLOAD_BYTES && Buffer.byteLength(payload) > MAX_INLINE_PAYLOAD_BYTES
+  );
+}
+
+/** Runs code in a context without a record: its outcome is known when the code ends. */
+export function runVirtual<T>(
+  scope: Scope,
+  id: string,
+  name: string | undefined,
+  invocation: object,
+  run: (scope: Scope) => Promise<T>,
+  errorMapper: (error: DurableOperationError) => Error,
+): Promise<Settled<T>> {
+  const inner = new Scope(scope, { prefix: id, parentId: scope.parentId, name });
+  const running = { scope: inner, operationId: id, operationName: name, attempt: undefined, invocation };
+  return call(() => runIn(running, () => run(inner))).then(
+    (value): Settled<T> => {
+      inner.hasEnded = true;
+      return { ok: true, value };
+    },
+    (thrown: unknown): Settled<T> => {
+      inner.hasEnded = true;
+      const error = DurableOperationError.fromErrorObject(errorObjectOf(asError(thrown)));
+      return { ok: false, error: errorMapper(error) };
+    },
+  );
+}
+
+async function call<T>(fn: () => Promise<T>): Promise<T> {
+  return fn();
+}

@@ -1,0 +1,403 @@
+/** Owns the context object: reads the arguments of each call, checks them, and performs the operation. */
+
+import type { CallbackOptions } from "@tidemark/protocol";
+import {
+  invalidArgument,
+  readName,
+  requireArray,
+  requireFunction,
+  requireOptionalFunction,
+  show,
+} from "./arguments.js";
+import { Batch, type BatchSpec, NestingType } from "./batch.js";
+import type { BatchResult } from "./batch-result.js";
+import {
+  type CreateCallbackConfig,
+  type CreateCallbackResult,
+  createCallback,
+  type WaitForCallbackConfig,
+  type WaitForCallbackSubmitterFunc,
+} from "./callback.js";
+import {
+  type ChildConfig,
+  type ChildFunc,
+  ContextKind,
+  childBody,
+  childContextError,
+  runVirtual,
+} from "./child.js";
+import { combine, settledSerdes } from "./combinators.js";
+import { validateCompletion, validateMaxConcurrency } from "./completion.js";
+import type {
+  DurableContext,
+  DurablePromiseCombinators,
+  MapConfig,
+  MapFunc,
+  NamedParallelBranch,
+  ParallelConfig,
+  ParallelFunc,
+} from "./durable-context.js";
+import type { DurablePromise } from "./durable-promise.js";
+import { type Duration, durationSeconds } from "./duration.js";
+import type { Engine } from "./engine.js";
+import { ContextUsageError } from "./errors.js";
+import { type InvokeConfig, InvokeKind } from "./invoke.js";
+import type { LambdaContext } from "./lambda-context.js";
+import { deferred, type OperationKind, perform } from "./lifecycle.js";
+import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./logger.js";
+import { createContextLogger } from "./replay-logger.js";
+import { retryPresets } from "./retry.js";
+import { currentlyRunning, type Scope } from "./scope.js";
+import { type AnySerdes, defaultSerdes, type SerdesConfig } from "./serdes.js";
+import type { ContextSettings } from "./settings.js";
+import { type StepConfig, type StepFunc, StepKind, StepSemantics } from "./step.js";
+import { WaitKind } from "./wait.js";
+import { waitForCallbackKind } from "./wait-for-callback.js";
+import {
+  type WaitForConditionCheckFunc,
+  type WaitForConditionConfig,
+  WaitForConditionKind,
+} from "./wait-for-condition.js";
+
+/** What all contexts of one invocation share. */
+export interface Invocation {
+  readonly engine: Engine;
+  readonly lambdaContext: LambdaContext;
+  readonly logData: () => ReturnType<Parameters<typeof createContextLogger>[0]["logData"]>;
+}
+
+export class OperationContext implements DurableContext {
+  readonly lambdaContext: LambdaContext;
+  readonly executionContext: { readonly durableExecutionArn: string };
+  readonly #invocation: Invocation;
+  readonly #engine: Engine;
+  readonly #scope: Scope;
+  #settings: ContextSettings;
+  #logger: DurableContextLogger<DurableLogger> | undefined;
+  #promise: DurablePromiseCombinators | undefined;
+
+  constructor(invocation: Invocation, scope: Scope, settings: ContextSettings) {
+    this.#invocation = invocation;
+    this.#engine = invocation.engine;
+    this.#scope = scope;
+    this.#settings = settings;
+    this.lambdaContext = invocation.lambdaContext;
+    this.executionContext = { durableExecutionArn: invocation.engine.executionArn };
+  }
+
+  get logger(): DurableContextLogger<DurableLogger> {
+    this.#logger ??= this.#createLogger(() => this.#settings.isModeAware && this.#engine.isReplaying);
+    return this.#logger;
+  }
+
+  configureLogger(config: LoggerConfig<DurableLogger>): void {
+    this.#settings = {
+      ...this.#settings,
+      ...(config.customLogger === undefined ? {} : { logger: config.customLogger }),
+      ...(config.modeAware === undefined ? {} : { isModeAware: config.modeAware }),
+    };
+    this.#logger = undefined;
+  }
+
+  configureSerdes(config: SerdesConfig): void {
+    this.#settings = {
+      ...this.#settings,
+      serdes: config.defaultSerdes ?? defaultSerdes,
+      callbackDeserializer: config.defaultCallbackDeserializer,
+    };
+  }
+
+  step<T>(...args: unknown[]): DurablePromise<T> {
+    const [name, fn, config] = withName("step", args) as [
+      string | undefined,
+      StepFunc<T>,
+      StepConfig<T> | undefined,
+    ];
+    requireFunction("step", "fn", fn);
+    requireOptionalFunction("step", "retryStrategy", config?.retryStrategy);
+    return this.#perform(
+      "step",
+      new StepKind<T>({
+        name,
+        fn,
+        semantics: config?.semantics ?? StepSemantics.AtLeastOncePerRetry,
+        retryStrategy: config?.retryStrategy ?? retryPresets.default,
+        serdes: config?.serdes ?? this.#settings.serdes,
+        logger: this.#stepLogger,
+      }),
+    );
+  }
+
+  wait(...args: unknown[]): DurablePromise<void> {
+    const hasName = args.length > 1 || typeof args[0] === "string";
+    const [name, duration] = (hasName ? args : [undefined, args[0]]) as [unknown, Duration];
+    const seconds = durationSeconds(duration, "wait duration");
+    return this.#perform("wait", new WaitKind(readName("wait", name), seconds));
+  }
+
+  invoke<I, O>(...args: unknown[]): DurablePromise<O> {
+    const hasName = typeof args[1] === "string";
+    const [name, functionName, input, config] = (hasName ? args : [undefined, ...args]) as [
+      unknown,
+      unknown,
+      I,
+      InvokeConfig<I, O> | undefined,
+    ];
+    if (typeof functionName !== "string" || functionName === "") {
+      throw invalidArgument("invoke", `function is ${show(functionName)}; pass its name`);
+    }
+    return this.#perform(
+      "invoke",
+      new InvokeKind<O>({
+        name: readName("invoke", name),
+        functionName,
+        input,
+        tenantId: config?.tenantId,
+        payloadSerdes: config?.payloadSerdes ?? this.#settings.serdes,
+        resultSerdes: config?.resultSerdes ?? this.#settings.serdes,
+      }),
+    );
+  }
+
+  runInChildContext<T>(...args: unknown[]): DurablePromise<T> {
+    const [name, fn, config = {}] = withName("runInChildContext", args) as [
+      string | undefined,
+      ChildFunc<T>,
+      ChildConfig<T> | undefined,
+    ];
+    requireFunction("runInChildContext", "fn", fn);
+    const run = (scope: Scope) => fn(this.#child(scope));
+    if (config.virtualContext === true) return this.#runVirtual(name, run, config);
+    const body = childBody<T>(run, config.serdes ?? this.#settings.serdes, config);
+    const subType = config.subType ?? "RunInChildContext";
+    return this.#perform("runInChildContext", new ContextKind<T>({ name, subType }, body));
+  }
+
+  #runVirtual<T>(
+    name: string | undefined,
+    run: (scope: Scope) => Promise<T>,
+    config: ChildConfig<T>,
+  ): DurablePromise<T> {
+    const { promise, sink } = deferred<T>();
+    if (!this.#mayRun("runInChildContext")) return promise;
+    const mapper = config.errorMapper ?? childContextError;
+    void runVirtual(this.#scope, this.#scope.nextId(), name, this.#engine, run, mapper).then(sink);
+    return promise;
+  }
+
+  createCallback<T>(...args: unknown[]): DurablePromise<CreateCallbackResult<T>> {
+    const hasName = typeof args[0] === "string" || args.length > 1;
+    const [name, config] = (hasName ? args : [undefined, args[0]]) as [
+      unknown,
+      CreateCallbackConfig<T> | undefined,
+    ];
+    const spec = {
+      name: readName("createCallback", name),
+      options: callbackOptions(config),
+      deserializer: config?.serdes ?? this.#settings.callbackDeserializer,
+    };
+    if (!this.#mayRun("createCallback")) return deferred<CreateCallbackResult<T>>().promise;
+    return createCallback<T>(this.#engine, this.#scope, spec);
+  }
+
+  waitForCallback<T>(...args: unknown[]): DurablePromise<T> {
+    const [name, submitter, config = {}] = withName("waitForCallback", args) as [
+      string | undefined,
+      WaitForCallbackSubmitterFunc<DurableLogger>,
+      WaitForCallbackConfig<unknown> | undefined,
+    ];
+    requireFunction("waitForCallback", "submitter", submitter);
+    requireOptionalFunction("waitForCallback", "retryStrategy", config.retryStrategy);
+    // Before anything is recorded; createCallback reads them again.
+    callbackOptions(config);
+    const deserializer = config.serdes ?? this.#settings.callbackDeserializer;
+    const kind = waitForCallbackKind<T>({ name, submitter, config, deserializer }, (scope) =>
+      this.#child(scope),
+    );
+    return this.#perform("waitForCallback", kind);
+  }
+
+  waitForCondition<T>(...args: unknown[]): DurablePromise<T> {
+    const [name, check, config] = withName("waitForCondition", args) as [
+      string | undefined,
+      WaitForConditionCheckFunc<T>,
+      WaitForConditionConfig<T> | undefined,
+    ];
+    requireFunction("waitForCondition", "checkFunc", check);
+    requireFunction("waitForCondition", "waitStrategy", config?.waitStrategy);
+    if (config?.initialState === undefined) {
+      throw invalidArgument(
+        "waitForCondition",
+        "initialState is undefined; pass the state of the first check",
+      );
+    }
+    return this.#perform(
+      "waitForCondition",
+      new WaitForConditionKind<T>({
+        name,
+        check: check as WaitForConditionCheckFunc<unknown>,
+        waitStrategy: config.waitStrategy as WaitForConditionConfig<unknown>["waitStrategy"],
+        initialState: config.initialState,
+        serdes: config.serdes ?? this.#settings.serdes,
+        logger: this.#stepLogger,
+      }),
+    );
+  }
+
+  map<I, O>(...args: unknown[]): DurablePromise<BatchResult<O>> {
+    const [name, items, fn, config = {}] = (Array.isArray(args[0]) ? [undefined, ...args] : args) as [
+      unknown,
+      I[],
+      MapFunc<I, O>,
+      MapConfig<I, O> | undefined,
+    ];
+    requireArray("map", "items", items);
+    requireFunction("map", "mapFunc", fn);
+    requireOptionalFunction("map", "itemNamer", config.itemNamer);
+    const { itemNamer } = config;
+    return this.#batch<O>("map", readName("map", name), "Map", config, {
+      type: "MapResult",
+      itemSubType: "MapIteration",
+      count: items.length,
+      itemName: (index) => itemNamer?.(items[index] as I, index) ?? `map-item-${index}`,
+      runItem: (scope, index) => fn(this.#child(scope), items[index] as I, index, items),
+    });
+  }
+
+  parallel<T>(...args: unknown[]): DurablePromise<BatchResult<T>> {
+    const [name, branches, config = {}] = (Array.isArray(args[0]) ? [undefined, ...args] : args) as [
+      unknown,
+      (ParallelFunc<T> | NamedParallelBranch<T>)[],
+      ParallelConfig<T> | undefined,
+    ];
+    requireArray("parallel", "branches", branches);
+    const named: { name: string; func: ParallelFunc<T> }[] = branches.map((branch, index) => {
+      const { name: branchName, func } =
+        typeof branch === "function" ? { name: undefined, func: branch } : (branch ?? {});
+      requireFunction("parallel", `branches[${index}]`, func);
+      return {
+        name: readName("parallel", branchName) ?? `parallel-branch-${index}`,
+        func: func as ParallelFunc<T>,
+      };
+    });
+    return this.#batch<T>("parallel", readName("parallel", name), "Parallel", config, {
+      type: "ParallelResult",
+      itemSubType: "ParallelBranch",
+      count: named.length,
+      itemName: (index) => (named[index] as (typeof named)[number]).name,
+      runItem: (scope, index) => (named[index] as (typeof named)[number]).func(this.#child(scope)),
+    });
+  }
+
+  #batch<T>(
+    operation: string,
+    name: string | undefined,
+    subType: string,
+    config: ParallelConfig<T>,
+    spec: Pick<BatchSpec<T>, "type" | "itemSubType" | "count" | "itemName" | "runItem">,
+  ): DurablePromise<BatchResult<T>> {
+    validateMaxConcurrency(config.maxConcurrency);
+    validateCompletion(config.completionConfig);
+    requireOptionalFunction(operation, "summaryGenerator", config.summaryGenerator);
+    const body = new Batch<T>({
+      ...spec,
+      maxConcurrency: config.maxConcurrency ?? Number.POSITIVE_INFINITY,
+      completionConfig: config.completionConfig,
+      serdes: config.serdes,
+      itemSerdes: config.itemSerdes ?? this.#settings.serdes,
+      summaryGenerator: config.summaryGenerator,
+      nesting: config.nesting ?? NestingType.NESTED,
+    });
+    return this.#perform(operation, new ContextKind<BatchResult<T>>({ name, subType }, body));
+  }
+
+  get promise(): DurablePromiseCombinators {
+    this.#promise ??= this.#combinators();
+    return this.#promise;
+  }
+
+  #combinators(): DurablePromiseCombinators {
+    const combinator =
+      <T>(
+        operation: string,
+        run: (promises: readonly PromiseLike<unknown>[]) => Promise<T>,
+        serdes?: AnySerdes,
+      ) =>
+      (...args: unknown[]): DurablePromise<T> => {
+        const [name, promises] = (Array.isArray(args[0]) ? [undefined, args[0]] : args) as [
+          unknown,
+          PromiseLike<unknown>[],
+        ];
+        requireArray(`promise.${operation}`, "promises", promises);
+        const spec = {
+          name: readName(`promise.${operation}`, name),
+          promises: promises.map((promise) => Promise.resolve(promise)),
+          combine: run,
+          serdes: serdes ?? this.#settings.serdes,
+        };
+        if (!this.#mayRun(`promise.${operation}`)) return deferred<T>().promise;
+        return combine(this.#engine, this.#scope, spec);
+      };
+    return {
+      all: combinator("all", (promises) => Promise.all(promises)),
+      allSettled: combinator("allSettled", (promises) => Promise.allSettled(promises), settledSerdes),
+      any: combinator("any", (promises) => Promise.any(promises)),
+      race: combinator("race", (promises) => Promise.race(promises)),
+    } as DurablePromiseCombinators;
+  }
+
+  #perform<T>(operation: string, kind: OperationKind<T>): DurablePromise<T> {
+    if (!this.#mayRun(operation)) return deferred<T>().promise;
+    return perform(this.#engine, this.#scope, kind);
+  }
+
+  /**
+   * False, and the execution fails, when the caller runs in another scope: ids taken there could
+   * not be repeated on replay.
+   */
+  #mayRun(operation: string): boolean {
+    const running = currentlyRunning();
+    if (running === undefined || running.invocation !== this.#engine || running.scope === this.#scope)
+      return true;
+    const where =
+      running.scope === undefined
+        ? `inside the body of operation ${running.operationId}`
+        : `inside context ${running.scope.prefix || "(root)"}`;
+    this.#engine.fail(
+      new ContextUsageError(
+        `context.${operation} of context ${this.#scope.prefix || "(root)"} was called ${where}; ` +
+          "use the context that the function around the call was given, and runInChildContext to group operations",
+      ),
+    );
+    return false;
+  }
+
+  #child(scope: Scope): OperationContext {
+    return new OperationContext(this.#invocation, scope, this.#settings);
+  }
+
+  readonly #stepLogger = (): DurableContextLogger<DurableLogger> => this.#createLogger(() => false);
+
+  #createLogger(isSilent: () => boolean): DurableContextLogger<DurableLogger> {
+    return createContextLogger({
+      getBase: () => this.#settings.logger,
+      isSilent,
+      logData: this.#invocation.logData,
+    });
+  }
+}
+
+/** `(name, fn, config)` from `(fn, config)` or `(name, fn, config)`. */
+function withName(operation: string, args: unknown[]): unknown[] {
+  if (typeof args[0] === "function") return [undefined, ...args];
+  return [readName(operation, args[0]), ...args.slice(1)];
+}
+
+function callbackOptions(config: CreateCallbackConfig<unknown> | undefined): CallbackOptions {
+  const options: CallbackOptions = {};
+  if (config?.timeout !== undefined) options.TimeoutSeconds = durationSeconds(config.timeout, "timeout");
+  if (config?.heartbeatTimeout !== undefined) {
+    options.HeartbeatTimeoutSeconds = durationSeconds(config.heartbeatTimeout, "heartbeatTimeout");
+  }
+  return options;
+}

@@ -1,0 +1,413 @@
+/**
+ * Owns one invocation of a handler: what the log says, what the code has asked for, and the turns.
+ *
+ * One turn of the event loop delivers one outcome to the code and lets it run until it is idle
+ * (invariant 1 and design section 5). A live run and a replay follow the same rule, so code sees
+ * the same order both times. When nothing is left to deliver, what is pending is sent; when
+ * nothing is pending either, the invocation may suspend.
+ *
+ * The engine knows nothing of kinds of operations: those are handles.
+ */
+
+import {
+  type DurableExecutionClient,
+  type ExecutionHost,
+  isSettled,
+  type Operation,
+  type OperationUpdate,
+} from "@tidemark/protocol";
+import { Checkpointer } from "./checkpointer.js";
+import { type Delivery, recordedDeliveries } from "./deliveries.js";
+import { onNextTurn, systemHost } from "./host.js";
+import type { PluginObserver } from "./plugin-observer.js";
+import { missingOperation } from "./replay-check.js";
+import { Waiting } from "./waiting.js";
+
+/** Turns without any activity after which the code counts as idle. */
+const IDLE_TURNS = 3;
+
+/**
+ * How long a replay waits for the code to ask for the operation that comes next. Code that awaits
+ * something native between two operations needs this; code that has changed never asks.
+ */
+const REPLAY_GRACE_MS = 10_000;
+
+/** An operation that the code has asked for in this invocation. */
+export interface Handle {
+  readonly id: string;
+  /** False once an ancestor has ended: nothing more is delivered. */
+  isLive(): boolean;
+  /**
+   * Gives a recorded outcome to whoever waits for it. Gives true when code of the user may run
+   * now, and a promise when reading the outcome takes time.
+   */
+  deliver(kind: Delivery["kind"], isNew: boolean): boolean | Promise<boolean>;
+  /** The operation has changed and has not settled. */
+  progress(operation: Operation): void;
+}
+
+export type Outcome =
+  /** The handler has returned or thrown, and everything is recorded. */
+  | { readonly kind: "done" }
+  | { readonly kind: "suspended" }
+  /** The invocation cannot go on. */
+  | { readonly kind: "failed"; readonly error: unknown };
+
+export interface EngineOptions {
+  readonly client: DurableExecutionClient;
+  readonly executionArn: string;
+  readonly token: string;
+  readonly operations: ReadonlyMap<string, Operation>;
+  readonly updatedIds: ReadonlySet<string>;
+  readonly observer: PluginObserver | undefined;
+  readonly remainingTimeMs: () => number;
+  readonly replayGraceMs?: number | undefined;
+}
+
+export class Engine {
+  readonly executionArn: string;
+  readonly host: ExecutionHost;
+  readonly observer: PluginObserver | undefined;
+  readonly outcome: Promise<Outcome>;
+  readonly #options: EngineOptions;
+  readonly #operations: Map<string, Operation>;
+  readonly #handles = new Map<string, Handle>();
+  readonly #checkpointer: Checkpointer;
+  readonly #waiting: Waiting;
+  /** Step bodies that are running. */
+  readonly #running = new Set<Handle>();
+  readonly #queue: Delivery[];
+  #next = 0;
+  /** Recorded outcomes that are still to be delivered before anything new begins. */
+  #replayLeft: number;
+  #isReplaying: boolean;
+  /** Work that begins once the replay is over, in the order in which the code asked for it. */
+  #held: (() => void)[] = [];
+  #isTurnScheduled = false;
+  #isBusy = 0;
+  #idleTurns = 0;
+  #hasHandlerSettled = false;
+  /** Something may have happened outside. */
+  #hasNews = false;
+  #cancelGrace: (() => void) | undefined;
+  #starts: Promise<void> = Promise.resolve();
+  #resolveOutcome!: (outcome: Outcome) => void;
+  #hasEnded = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.executionArn = options.executionArn;
+    this.host = options.client.hostOptions?.host ?? systemHost;
+    this.observer = options.observer;
+    this.#operations = new Map(options.operations);
+    this.#queue = recordedDeliveries(options.operations, options.updatedIds);
+    this.#replayLeft = this.#queue.length;
+    this.#isReplaying = options.operations.size > 1;
+    this.outcome = new Promise((resolve) => {
+      this.#resolveOutcome = resolve;
+    });
+    this.#checkpointer = new Checkpointer({
+      client: options.client,
+      executionArn: options.executionArn,
+      token: options.token,
+      host: this.host,
+      onChanged: (operations, updates) => this.#changed(operations, updates),
+      onFailed: (error) => this.fail(error),
+      onOverdue: () => this.wake(),
+    });
+    this.#waiting = new Waiting(this.host, options.client.hostOptions, () => {
+      this.#hasNews = true;
+      this.wake();
+    });
+  }
+
+  /** The backend is reached by the two calls alone. */
+  get isRemote(): boolean {
+    return this.#options.client.hostOptions === undefined;
+  }
+
+  /** True while the code runs over what an earlier invocation has seen. */
+  get isReplaying(): boolean {
+    return this.#isReplaying;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  find(operationId: string): Operation | undefined {
+    return this.#operations.get(operationId);
+  }
+
+  /** The operations as far as they are known here. */
+  get operations(): ReadonlyMap<string, Operation> {
+    return this.#operations;
+  }
+
+  /** The code has asked for an operation. */
+  add(handle: Handle): void {
+    this.#handles.set(handle.id, handle);
+    this.wake();
+  }
+
+  /** Runs `begin` now, or when the replay is over: new work must not start on code that no longer fits the log. */
+  whenReplayed(begin: () => void): void {
+    if (this.#replayLeft === 0) begin();
+    else this.#held.push(begin);
+  }
+
+  enqueue(update: OperationUpdate, isUrgent: boolean): void {
+    if (this.#hasEnded) return;
+    this.#checkpointer.enqueue(update, isUrgent);
+    if (isUrgent) this.wake();
+  }
+
+  startBody(handle: Handle): void {
+    this.#running.add(handle);
+  }
+
+  endBody(handle: Handle): void {
+    this.#running.delete(handle);
+    this.wake();
+  }
+
+  /** The operation waits for time (`dueAtMs`) or for the outside. */
+  wait(handle: Handle, dueAtMs: number | undefined): void {
+    this.#waiting.add(handle, dueAtMs);
+    this.wake();
+  }
+
+  /** Nothing is delivered while `work` goes on; afterwards the turns go on. */
+  async pauseFor<T>(work: Promise<T>): Promise<T> {
+    this.#isBusy += 1;
+    try {
+      return await work;
+    } finally {
+      this.#isBusy -= 1;
+      this.wake();
+    }
+  }
+
+  /** Runs `begin` after `hook`, and after everything that was started before (invariant 14: order stays). */
+  startInOrder(hook: () => Promise<void>, begin: () => void): void {
+    this.#starts = this.#starts.then(hook).then(begin);
+    this.pauseFor(this.#starts).catch((error: unknown) => this.fail(error));
+  }
+
+  /** A recorded result is being rebuilt; code that no longer does so has changed (invariant 12). */
+  async awaitRebuild<T>(record: Operation, rebuilt: Promise<T>): Promise<T> {
+    const cancel = systemHost.setTimer(
+      () => this.fail(missingOperation(record, false)),
+      this.#options.replayGraceMs ?? REPLAY_GRACE_MS,
+    );
+    return rebuilt.finally(cancel);
+  }
+
+  handlerSettled(): void {
+    this.#hasHandlerSettled = true;
+    this.wake();
+  }
+
+  /** Ends the invocation with an error; no code of the user runs after this. */
+  fail(error: unknown): void {
+    this.#end({ kind: "failed", error });
+  }
+
+  /** Makes sure that there is a next turn. */
+  wake(): void {
+    this.#idleTurns = 0;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isTurnScheduled || this.#hasEnded) return;
+    this.#isTurnScheduled = true;
+    onNextTurn(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#isTurnScheduled = false;
+    if (this.#hasEnded || this.#isBusy > 0) return;
+    if (this.#deliverNext()) return;
+    if (this.#next < this.#queue.length) return this.#onBlocked();
+    if (this.#isReplaying) this.#isReplaying = false;
+    if (this.#held.length > 0) return this.#releaseHeld();
+    if (this.#checkpointer.isInFlight) return;
+    if (this.#checkpointer.isUrgent) return this.#checkpointer.flush();
+    this.#onIdle();
+  };
+
+  /** Delivers outcomes until code of the user may run. Gives false when there is none to deliver. */
+  #deliverNext(): boolean {
+    while (this.#next < this.#queue.length) {
+      const delivery = this.#queue[this.#next] as Delivery;
+      const handle = this.#handles.get(delivery.operationId);
+      if (handle === undefined) return false;
+      this.#cancelGrace?.();
+      this.#cancelGrace = undefined;
+      if (delivery.isNew || this.#replayLeft === 0) this.#isReplaying = false;
+      this.#advance();
+      if (!handle.isLive()) continue;
+      const delivered = handle.deliver(delivery.kind, delivery.isNew);
+      if (typeof delivered === "boolean") {
+        if (!delivered) continue;
+        this.wake();
+      } else {
+        this.pauseFor(delivered).catch((error: unknown) => this.fail(error));
+      }
+      return true;
+    }
+    return false;
+  }
+
+  #advance(): void {
+    this.#next += 1;
+    if (this.#replayLeft > 0) this.#replayLeft -= 1;
+    if (this.#next === this.#queue.length) {
+      this.#queue.length = 0;
+      this.#next = 0;
+    }
+  }
+
+  #releaseHeld(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const begin of held) begin();
+    this.wake();
+  }
+
+  /** The log delivers an operation next that the code has not asked for (invariant 12). */
+  #onBlocked(): void {
+    if (!this.#hasHandlerSettled) {
+      if (this.#idleTurns < IDLE_TURNS) {
+        this.#idleTurns += 1;
+        return this.#schedule();
+      }
+      const graceMs = this.#options.replayGraceMs ?? REPLAY_GRACE_MS;
+      this.#cancelGrace ??= systemHost.setTimer(() => this.#failMissing(), graceMs);
+      return;
+    }
+    this.#failMissing();
+  }
+
+  #failMissing(): void {
+    const { operationId } = this.#queue[this.#next] as Delivery;
+    this.fail(missingOperation(this.#operations.get(operationId) as Operation, this.#hasHandlerSettled));
+  }
+
+  #onIdle(): void {
+    if (this.#hasHandlerSettled) {
+      if (this.#checkpointer.hasPending) return this.#checkpointer.flush();
+      return this.#end({ kind: "done" });
+    }
+    if (this.#hasLiveBody()) return this.#onBodiesAlone();
+    // Nothing that a later invocation could be woken for: the code awaits something of its own.
+    if (!this.#waiting.hasLive()) return;
+    if (this.#idleTurns < IDLE_TURNS) {
+      this.#idleTurns += 1;
+      return this.#schedule();
+    }
+    if (this.#checkpointer.hasPending) return this.#checkpointer.flush();
+    if (this.#waiting.watchInline(this.#options.remainingTimeMs())) return this.#askIfNews();
+    // News that nobody stays for wakes the next invocation (invariant 6).
+    this.#end({ kind: "suspended" });
+  }
+
+  /** Step bodies keep the invocation alive; what becomes due or arrives meanwhile is settled in it. */
+  #onBodiesAlone(): void {
+    if (!this.#waiting.hasLive()) return;
+    this.#waiting.watch(this.#options.remainingTimeMs());
+    this.#askIfNews();
+  }
+
+  #askIfNews(): void {
+    if (!this.#hasNews) return;
+    this.#hasNews = false;
+    this.#checkpointer.flush();
+  }
+
+  /** Bodies below a context that has ended do not keep the invocation alive. */
+  #hasLiveBody(): boolean {
+    for (const handle of this.#running) {
+      if (handle.isLive()) return true;
+      this.#running.delete(handle);
+    }
+    return false;
+  }
+
+  #changed(operations: readonly Operation[], updates: readonly OperationUpdate[]): void {
+    if (this.#hasEnded) return;
+    const changed = inOrder(operations, updates, (id) => this.#operations.get(id));
+    for (const operation of changed) this.#record(operation);
+    if (this.observer?.wantsChanges === true && changed.length > 0) {
+      this.pauseFor(this.observer.changed(changed)).catch((error: unknown) => this.fail(error));
+    }
+    this.#idleTurns = 0;
+    // The code is idle: it waited for this. No need for another turn.
+    this.#turn();
+  }
+
+  #record(operation: Operation): void {
+    const id = operation.Id as string;
+    const before = this.#operations.get(id);
+    if (before !== undefined && isSettled(before)) return;
+    this.#operations.set(id, operation);
+    const handle = this.#handles.get(id);
+    if (handle === undefined) return;
+    if (operation.Type === "CALLBACK" && before === undefined) {
+      this.#queue.push({ operationId: id, kind: "start", isNew: true });
+    }
+    if (isSettled(operation)) {
+      this.#waiting.remove(handle);
+      this.#queue.push({ operationId: id, kind: "settle", isNew: true });
+    } else {
+      handle.progress(operation);
+    }
+  }
+
+  #end(outcome: Outcome): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#cancelGrace?.();
+    this.#checkpointer.close();
+    this.#waiting.close();
+    this.#resolveOutcome(outcome);
+  }
+}
+
+/**
+ * What changed, in the order of the log. A backend that does not say the order gets our own
+ * updates first; one that leaves our updates out gets them filled in.
+ */
+function inOrder(
+  operations: readonly Operation[],
+  updates: readonly OperationUpdate[],
+  find: (id: string) => Operation | undefined,
+): readonly Operation[] {
+  if (operations.length > 0 && operations.every((operation) => operation.StartOrder !== undefined))
+    return operations;
+  const reported = new Map(operations.map((operation) => [operation.Id as string, operation]));
+  const ordered = new Map<string, Operation>();
+  for (const update of updates) {
+    const id = update.Id as string;
+    const operation = reported.get(id) ?? assumed(update, ordered.get(id) ?? find(id));
+    ordered.delete(id);
+    if (operation !== undefined) ordered.set(id, operation);
+  }
+  for (const [id, operation] of reported) if (!ordered.has(id)) ordered.set(id, operation);
+  return [...ordered.values()];
+}
+
+/** The operation after an accepted update that the backend did not report. */
+function assumed(update: OperationUpdate, current: Operation | undefined): Operation | undefined {
+  if (update.Action !== "SUCCEED" && update.Action !== "FAIL") return undefined;
+  const { Id, ParentId, Name, Type, SubType, Payload, Error: error } = update;
+  const details = { Result: Payload, Error: error };
+  return {
+    ...(current ?? { Id, ParentId, Name, Type, SubType, StartTimestamp: undefined }),
+    Status: update.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED",
+    ...(Type === "STEP"
+      ? { StepDetails: { ...details, Attempt: (current?.StepDetails?.Attempt ?? 0) + 1 } }
+      : { ContextDetails: { ...details, ReplayChildren: update.ContextOptions?.ReplayChildren } }),
+  };
+}

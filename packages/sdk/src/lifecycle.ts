@@ -1,0 +1,178 @@
+/**
+ * Owns the life of an operation in one invocation: find, check, replay or begin, settle.
+ *
+ * There is one lifecycle. A kind of operation supplies what it is, how its work begins, what a
+ * change means to it and how its recorded outcome is read.
+ */
+
+import {
+  type ErrorObject,
+  isSettled,
+  type Operation,
+  type OperationAction,
+  type OperationType,
+  type OperationUpdate,
+} from "@tidemark/protocol";
+import { DurablePromise } from "./durable-promise.js";
+import type { Engine, Handle } from "./engine.js";
+import { replayMismatch } from "./replay-check.js";
+import type { Scope } from "./scope.js";
+
+/** What became of an operation, as its caller sees it. */
+export type Settled<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: Error };
+
+/** Takes the outcome; gives true when code of the user may run now. */
+export type Sink<T> = (settled: Settled<T>) => boolean;
+
+export interface OperationKind<T> {
+  readonly type: OperationType;
+  readonly subType: string;
+  readonly name: string | undefined;
+  /** New work waits until the replay is over; a context runs over what is recorded. */
+  readonly isContext: boolean;
+  /** Begins, or goes on with, what `record` says. Called once, unless the outcome is recorded. */
+  begin(operation: LiveOperation<T>, record: Operation | undefined): void;
+  /** The operation has changed and has not settled. */
+  progress?(operation: LiveOperation<T>, record: Operation): void;
+  /** Takes the delivery of a recorded START; gives true when code of the user may run now. */
+  started?(record: Operation): boolean;
+  /** Reads the recorded outcome. A rejection ends the invocation, not the operation. */
+  read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>>;
+}
+
+export type UpdateFields = Pick<
+  OperationUpdate,
+  "Payload" | "ContextOptions" | "StepOptions" | "WaitOptions" | "CallbackOptions" | "ChainedInvokeOptions"
+> & { Error?: ErrorObject };
+
+/** An operation that the code has asked for. */
+export class LiveOperation<T> implements Handle {
+  readonly id: string;
+  readonly engine: Engine;
+  readonly scope: Scope;
+  readonly #kind: OperationKind<T>;
+  readonly #sink: Sink<T>;
+
+  constructor(engine: Engine, scope: Scope, kind: OperationKind<T>, sink: Sink<T>) {
+    this.engine = engine;
+    this.scope = scope;
+    this.id = scope.nextId();
+    this.#kind = kind;
+    this.#sink = sink;
+  }
+
+  get name(): string | undefined {
+    return this.#kind.name;
+  }
+
+  isLive(): boolean {
+    return this.scope.isLive();
+  }
+
+  /** Find, check, and replay or begin. */
+  start(): void {
+    const { engine } = this;
+    if (engine.hasEnded || !this.isLive()) return;
+    const record = engine.find(this.id);
+    if (record !== undefined) {
+      const mismatch = replayMismatch(record, this.#kind);
+      if (mismatch !== undefined) return engine.fail(mismatch);
+    }
+    engine.add(this);
+    if (this.#kind.isContext) return this.#begin(record);
+    if (record !== undefined && isSettled(record)) return;
+    // What had not settled when a rebuilt context ended never settles.
+    if (this.scope.isRebuilding) return;
+    engine.whenReplayed(() => this.#begin(engine.find(this.id)));
+  }
+
+  #begin(record: Operation | undefined): void {
+    const { observer } = this.engine;
+    if (observer?.wantsStarts === true && (record === undefined || !isSettled(record))) {
+      const info = record ?? this.describe();
+      this.engine.startInOrder(
+        () => observer.started(info, record !== undefined),
+        () => this.#kind.begin(this, record),
+      );
+    } else {
+      this.#kind.begin(this, record);
+    }
+  }
+
+  progress(operation: Operation): void {
+    if (this.isLive()) this.#kind.progress?.(this, operation);
+  }
+
+  deliver(delivery: "start" | "settle", isNew: boolean): boolean | Promise<boolean> {
+    const record = this.engine.find(this.id) as Operation;
+    if (delivery === "start") return this.#kind.started?.(record) ?? false;
+    const { observer } = this.engine;
+    if (isNew && observer?.wantsEnds === true) {
+      return observer.ended(record, false).then(() => this.#settle(record));
+    }
+    return this.#settle(record);
+  }
+
+  #settle(record: Operation): boolean | Promise<boolean> {
+    const settled = this.#kind.read(record, this);
+    return "ok" in settled ? this.#sink(settled) : settled.then(this.#sink);
+  }
+
+  /** Asks for a transition. Nothing is recorded below a context that has ended (invariant 10). */
+  update(action: OperationAction, fields: UpdateFields, isUrgent: boolean): void {
+    if (!this.isLive()) return;
+    const { type, subType, name } = this.#kind;
+    const update: OperationUpdate = { Id: this.id, Type: type, SubType: subType, Action: action, ...fields };
+    if (this.scope.parentId !== undefined) update.ParentId = this.scope.parentId;
+    if (name !== undefined) update.Name = name;
+    this.engine.enqueue(update, isUrgent);
+  }
+
+  /** The operation before it is recorded. */
+  describe(): Operation {
+    const { type, subType, name } = this.#kind;
+    const StartTimestamp = new Date(this.engine.host.nowMs());
+    const operation: Operation = {
+      Id: this.id,
+      Type: type,
+      SubType: subType,
+      Status: "STARTED",
+      StartTimestamp,
+    };
+    if (this.scope.parentId !== undefined) operation.ParentId = this.scope.parentId;
+    if (name !== undefined) operation.Name = name;
+    return operation;
+  }
+}
+
+/** Runs an operation for the user's code. */
+export function perform<T>(engine: Engine, scope: Scope, kind: OperationKind<T>): DurablePromise<T> {
+  const { promise, sink } = deferred<T>();
+  new LiveOperation(engine, scope, kind, sink).start();
+  return promise;
+}
+
+/** A durable promise and what settles it. One that is never settled parks the code that awaits it. */
+export function deferred<T>(): { promise: DurablePromise<T>; sink: Sink<T> } {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((resolveIt, rejectIt) => {
+    resolve = resolveIt;
+    reject = rejectIt;
+  });
+  const sink: Sink<T> = (settled) => {
+    if (settled.ok) {
+      resolve(settled.value);
+    } else {
+      // A failure that nobody observes is not an unhandled rejection of the process.
+      promise.catch(ignore);
+      reject(settled.error);
+    }
+    return true;
+  };
+  return { promise: new DurablePromise(() => promise), sink };
+}
+
+function ignore(): void {}

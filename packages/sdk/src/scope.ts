@@ -1,0 +1,74 @@
+/**
+ * Owns where code runs: the root, a child context or a step body.
+ *
+ * A scope hands out operation ids in the order of the calls. Code that runs in one scope and calls
+ * the context of another would get ids that a replay cannot repeat, so each call is checked.
+ */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import { operationId } from "@tidemark/protocol";
+
+interface ScopeOptions {
+  readonly prefix?: string;
+  readonly parentId?: string | undefined;
+  readonly name?: string | undefined;
+  readonly isRebuilding?: boolean;
+}
+
+export class Scope {
+  readonly parent: Scope | undefined;
+  /** Prefix of the ids of its operations; "" for the root. */
+  readonly prefix: string;
+  /** What its operations record as their parent. Differs from the prefix in virtual contexts. */
+  readonly parentId: string | undefined;
+  readonly name: string | undefined;
+  /** Its code runs over what is recorded, to rebuild a result; nothing new begins in it. */
+  readonly isRebuilding: boolean;
+  /** How many contexts with a record are around its operations. */
+  readonly depth: number;
+  #count = 0;
+  /** Its context has ended: nothing more is recorded or delivered below it (invariant 10). */
+  hasEnded = false;
+
+  constructor(parent?: Scope, options: ScopeOptions = {}) {
+    this.parent = parent;
+    this.prefix = options.prefix ?? "";
+    this.parentId = options.parentId;
+    this.name = options.name;
+    this.isRebuilding = options.isRebuilding === true || parent?.isRebuilding === true;
+    this.depth = parent === undefined ? 0 : parent.depth + (options.parentId === parent.parentId ? 0 : 1);
+  }
+
+  nextId(): string {
+    this.#count += 1;
+    return operationId(this.prefix, this.#count);
+  }
+
+  /** False once this context or one around it has ended. */
+  isLive(): boolean {
+    if (this.hasEnded) return false;
+    return this.parent === undefined || this.parent.isLive();
+  }
+}
+
+/** What the code that is running belongs to. */
+export interface Running {
+  /** The scope whose context may be used here; `undefined` inside a step body. */
+  readonly scope: Scope | undefined;
+  /** The operation on whose behalf it runs, for log lines. */
+  readonly operationId: string | undefined;
+  readonly operationName: string | undefined;
+  readonly attempt: number | undefined;
+  /** The invocation it belongs to. */
+  readonly invocation: object;
+}
+
+const storage = new AsyncLocalStorage<Running>();
+
+export function currentlyRunning(): Running | undefined {
+  return storage.getStore();
+}
+
+export function runIn<T>(running: Running, fn: () => T): T {
+  return storage.run(running, fn);
+}

@@ -1,0 +1,201 @@
+/**
+ * Owns steps: one piece of work whose result is recorded, with retries (invariant 9).
+ *
+ * At least once: the START rides along with the result. At most once per attempt: the START is
+ * durable before the body runs, and a START without an end is an interrupted attempt.
+ */
+
+import type { Operation } from "@tidemark/protocol";
+import { type Duration, durationSeconds } from "./duration.js";
+import {
+  asError,
+  DurableOperationError,
+  errorObjectOf,
+  SerdesFailedError,
+  StepInterruptedError,
+} from "./errors.js";
+import type { LiveOperation, OperationKind, Settled } from "./lifecycle.js";
+import type { DurableContextLogger, DurableLogger, StepContext } from "./logger.js";
+import { readValue, serialize } from "./payload.js";
+import { type RetryDecision, retryPresets } from "./retry.js";
+import { runIn } from "./scope.js";
+import type { AnySerdes, Serdes } from "./serdes.js";
+
+/** How often the body of one attempt may run. */
+// biome-ignore lint/style/noEnum: an enum in the AWS SDK, so a type and a value for its users.
+export enum StepSemantics {
+  /** The START is durable before the body runs; the body never runs twice in one attempt. */
+  AtMostOncePerRetry = "AT_MOST_ONCE_PER_RETRY",
+  /** The body may run again after a crash. The default. */
+  AtLeastOncePerRetry = "AT_LEAST_ONCE_PER_RETRY",
+}
+
+export interface StepConfig<T> {
+  /** Decides after each failed attempt. Default: 6 attempts, 5 s doubling to 60 s, full jitter. */
+  retryStrategy?: (error: Error, attemptCount: number) => RetryDecision;
+  /** Default: `AtLeastOncePerRetry`. */
+  semantics?: StepSemantics;
+  /** Default: the context's serdes, else JSON. */
+  serdes?: Serdes<T>;
+}
+
+/** The body of a step. */
+export type StepFunc<T, Logger extends DurableLogger = DurableLogger> = (
+  context: StepContext<Logger>,
+) => Promise<T>;
+
+/**
+ * How often an attempt may die with its process before it counts as failed. A step that kills its
+ * process then uses up its retries instead of looping until the execution times out.
+ */
+const MAX_INTERRUPTIONS = 3;
+
+export interface StepSpec {
+  readonly name: string | undefined;
+  readonly fn: StepFunc<unknown>;
+  readonly semantics: StepSemantics;
+  readonly retryStrategy: (
+    error: Error,
+    attemptCount: number,
+    random?: () => number,
+  ) => RetryDecision | undefined;
+  readonly serdes: AnySerdes;
+  readonly logger: (attempt: number) => DurableContextLogger<DurableLogger>;
+}
+
+export class StepKind<T> implements OperationKind<T> {
+  readonly type = "STEP";
+  readonly subType = "Step";
+  readonly isContext = false;
+  readonly name: string | undefined;
+  readonly #spec: StepSpec;
+  #awaitsStart = false;
+  #attempt = 1;
+  #operation!: LiveOperation<T>;
+
+  constructor(spec: StepSpec) {
+    this.name = spec.name;
+    this.#spec = spec;
+  }
+
+  begin(operation: LiveOperation<T>, record: Operation | undefined): void {
+    this.#operation = operation;
+    this.#attempt = (record?.StepDetails?.Attempt ?? 0) + 1;
+    if (record?.Status === "PENDING") return this.#wait(record);
+    if (record?.Status === "STARTED") return this.#resume(record);
+    const isAtMostOnce = this.#spec.semantics === StepSemantics.AtMostOncePerRetry;
+    operation.update("START", {}, isAtMostOnce);
+    if (isAtMostOnce) this.#awaitsStart = true;
+    else this.#run();
+  }
+
+  progress(operation: LiveOperation<T>, record: Operation): void {
+    if (record.Status === "READY") {
+      this.begin(operation, record);
+    } else if (record.Status === "PENDING") {
+      this.#wait(record);
+    } else if (this.#awaitsStart) {
+      this.#awaitsStart = false;
+      this.#run();
+    }
+  }
+
+  read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>> {
+    const { Result, Error: error } = record.StepDetails ?? {};
+    if (record.Status === "SUCCEEDED") return readValue(operation, this.#spec.serdes, Result);
+    return { ok: false, error: DurableOperationError.fromErrorObject(error ?? {}) };
+  }
+
+  #wait(record: Operation): void {
+    this.#operation.engine.wait(this.#operation, record.StepDetails?.NextAttemptTimestamp?.getTime());
+  }
+
+  /** The process died during this attempt. */
+  #resume(record: Operation): void {
+    const isAtMostOnce = this.#spec.semantics === StepSemantics.AtMostOncePerRetry;
+    const interruptions = record.StepDetails?.Interruptions ?? 0;
+    if (isAtMostOnce || interruptions >= MAX_INTERRUPTIONS) {
+      this.#fail(new StepInterruptedError(this.#operation.id, this.name));
+    } else {
+      this.#run();
+    }
+  }
+
+  async #run(): Promise<void> {
+    const operation = this.#operation;
+    const { engine } = operation;
+    engine.startBody(operation);
+    try {
+      // The caller goes on first: a replay does not run the body, and nothing may depend on it.
+      await null;
+      const payload = await this.#body();
+      operation.update("SUCCEED", payload === undefined ? {} : { Payload: payload }, true);
+    } catch (thrown) {
+      if (thrown instanceof SerdesFailedError) engine.fail(thrown);
+      else this.#fail(asError(thrown));
+    } finally {
+      engine.endBody(operation);
+    }
+  }
+
+  async #body(): Promise<string | undefined> {
+    const operation = this.#operation;
+    const attempt = this.#attempt;
+    const { logger } = this.#spec;
+    const running = {
+      scope: undefined,
+      operationId: operation.id,
+      operationName: this.name,
+      attempt,
+      invocation: operation.engine,
+    };
+    const context: StepContext<DurableLogger> = {
+      get logger() {
+        return logger(attempt);
+      },
+      attempt,
+    };
+    const call = () => runIn(running, () => this.#spec.fn(context));
+    const { observer } = operation.engine;
+    const value = await (observer === undefined
+      ? call()
+      : observer.attempt(operation.engine.find(operation.id) ?? operation.describe(), attempt, call));
+    return serialize(operation, this.#spec.serdes, value);
+  }
+
+  #fail(error: Error): void {
+    const decision = decide(
+      this.#spec.retryStrategy,
+      error,
+      this.#attempt,
+      this.#operation.engine.host.random,
+    );
+    if (decision.delaySeconds === undefined) {
+      this.#operation.update("FAIL", { Error: errorObjectOf(decision.error) }, true);
+    } else {
+      const StepOptions = { NextAttemptDelaySeconds: decision.delaySeconds };
+      this.#operation.update("RETRY", { Error: errorObjectOf(decision.error), StepOptions }, true);
+    }
+  }
+}
+
+/** What the strategy says; a strategy that throws fails the step with what it threw. */
+function decide(
+  strategy: StepSpec["retryStrategy"],
+  error: Error,
+  attempt: number,
+  random: () => number,
+): { readonly error: Error; readonly delaySeconds?: number } {
+  try {
+    const decision = strategy(error, attempt, random) ?? retryPresets.default(error, attempt);
+    if (!decision.shouldRetry) return { error };
+    return { error, delaySeconds: retryDelaySeconds(decision.delay) };
+  } catch (thrown) {
+    return { error: asError(thrown) };
+  }
+}
+
+/** Default 1 s. Source: AWS SDK, `RetryDecision.delay`. */
+function retryDelaySeconds(delay: Duration | undefined): number {
+  return delay === undefined ? 1 : durationSeconds(delay, "retryStrategy().delay", { minimumSeconds: 0 });
+}

@@ -1,0 +1,124 @@
+/** Owns waitForCondition: a check that is repeated, with its state, until a strategy is satisfied. */
+
+import type { Operation } from "@tidemark/protocol";
+import { durationSeconds } from "./duration.js";
+import { asError, DurableOperationError, errorObjectOf, SerdesFailedError } from "./errors.js";
+import type { LiveOperation, OperationKind, Settled } from "./lifecycle.js";
+import type { DurableContextLogger, DurableLogger, WaitForConditionContext } from "./logger.js";
+import { deserialize, readValue, serialize } from "./payload.js";
+import { runIn } from "./scope.js";
+import type { AnySerdes, Serdes } from "./serdes.js";
+import type { WaitForConditionWaitStrategyFunc } from "./wait-strategy.js";
+
+/** Looks at the state and gives the next one. */
+export type WaitForConditionCheckFunc<T, Logger extends DurableLogger = DurableLogger> = (
+  state: T,
+  context: WaitForConditionContext<Logger>,
+) => Promise<T>;
+
+export interface WaitForConditionConfig<T> {
+  /** Decides after each check whether to go on, and when. */
+  waitStrategy: WaitForConditionWaitStrategyFunc<T>;
+  /** State of the first check. Must not be `undefined`. */
+  initialState: T;
+  /** Default: the context's serdes, else JSON. */
+  serdes?: Serdes<T>;
+}
+
+export interface WaitForConditionSpec {
+  readonly name: string | undefined;
+  readonly check: WaitForConditionCheckFunc<unknown>;
+  readonly waitStrategy: WaitForConditionWaitStrategyFunc<unknown>;
+  readonly initialState: unknown;
+  readonly serdes: AnySerdes;
+  readonly logger: (attempt: number) => DurableContextLogger<DurableLogger>;
+}
+
+export class WaitForConditionKind<T> implements OperationKind<T> {
+  readonly type = "STEP";
+  readonly subType = "WaitForCondition";
+  readonly isContext = false;
+  readonly name: string | undefined;
+  readonly #spec: WaitForConditionSpec;
+  #operation!: LiveOperation<T>;
+
+  constructor(spec: WaitForConditionSpec) {
+    this.name = spec.name;
+    this.#spec = spec;
+  }
+
+  begin(operation: LiveOperation<T>, record: Operation | undefined): void {
+    this.#operation = operation;
+    if (record?.Status === "PENDING") return this.progress(operation, record);
+    if (record?.Status !== "STARTED") operation.update("START", {}, false);
+    void this.#run(record);
+  }
+
+  progress(operation: LiveOperation<T>, record: Operation): void {
+    if (record.Status === "READY") this.begin(operation, record);
+    else if (record.Status === "PENDING") {
+      operation.engine.wait(operation, record.StepDetails?.NextAttemptTimestamp?.getTime());
+    }
+  }
+
+  read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>> {
+    const { Result, Error: error } = record.StepDetails ?? {};
+    if (record.Status === "SUCCEEDED") return readValue(operation, this.#spec.serdes, Result);
+    return { ok: false, error: DurableOperationError.fromErrorObject(error ?? {}) };
+  }
+
+  async #run(record: Operation | undefined): Promise<void> {
+    const operation = this.#operation;
+    const { engine } = operation;
+    const attempt = (record?.StepDetails?.Attempt ?? 0) + 1;
+    engine.startBody(operation);
+    try {
+      await null;
+      const state = await this.#check(record, attempt);
+      const payload = await serialize(operation, this.#spec.serdes, state);
+      // The strategy sees what the next attempt will see.
+      const decision = this.#spec.waitStrategy(
+        await deserialize(operation, this.#spec.serdes, payload),
+        attempt,
+      );
+      const Payload = payload === undefined ? {} : { Payload: payload };
+      if (decision.shouldContinue) {
+        const NextAttemptDelaySeconds = durationSeconds(decision.delay, "waitStrategy().delay", {
+          minimumSeconds: 0,
+        });
+        operation.update("RETRY", { ...Payload, StepOptions: { NextAttemptDelaySeconds } }, true);
+      } else {
+        operation.update("SUCCEED", Payload, true);
+      }
+    } catch (thrown) {
+      if (thrown instanceof SerdesFailedError) engine.fail(thrown);
+      else operation.update("FAIL", { Error: errorObjectOf(asError(thrown)) }, true);
+    } finally {
+      engine.endBody(operation);
+    }
+  }
+
+  async #check(record: Operation | undefined, attempt: number): Promise<unknown> {
+    const operation = this.#operation;
+    const { initialState, serdes, logger, check } = this.#spec;
+    const state =
+      attempt === 1 ? initialState : await deserialize(operation, serdes, record?.StepDetails?.Result);
+    const running = {
+      scope: undefined,
+      operationId: operation.id,
+      operationName: this.name,
+      attempt,
+      invocation: operation.engine,
+    };
+    const context: WaitForConditionContext<DurableLogger> = {
+      get logger() {
+        return logger(attempt);
+      },
+      attempt,
+    };
+    const call = () => runIn(running, () => check(state, context));
+    const { observer } = operation.engine;
+    if (observer === undefined) return call();
+    return observer.attempt(operation.engine.find(operation.id) ?? operation.describe(), attempt, call);
+  }
+}

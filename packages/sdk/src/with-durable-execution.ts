@@ -1,0 +1,398 @@
+/** Owns the wrapping of a handler: from the event of an invocation to its output. */
+
+import {
+  type DurableExecutionClient,
+  type DurableExecutionInvocationInput,
+  DurableExecutionInvocationInputWithClient,
+  type DurableExecutionInvocationOutput,
+  InvocationStatus,
+  isDurableExecutionClientError,
+  MAX_RESPONSE_BYTES,
+  type Operation,
+  TidemarkError,
+  type WireOperation,
+} from "@tidemark/protocol";
+import { DurableExecutionApiClient } from "./api-client.js";
+import { show } from "./arguments.js";
+import { OperationContext } from "./context.js";
+import { createDefaultLogger } from "./default-logger.js";
+import type { DurableContext } from "./durable-context.js";
+import { Engine, type Outcome } from "./engine.js";
+import { errorObjectOf } from "./errors.js";
+import { systemHost } from "./host.js";
+import type { LambdaContext } from "./lambda-context.js";
+import type { DurableLogData, DurableLogger } from "./logger.js";
+import { normalizeOperation } from "./normalize.js";
+import type { DurableInstrumentationPlugin } from "./plugin.js";
+import { loadConfiguredPlugins } from "./plugin-loader.js";
+import { PluginObserver } from "./plugin-observer.js";
+import { createPluginRunner, type PluginRunner } from "./plugin-runner.js";
+import { currentlyRunning, runIn, Scope } from "./scope.js";
+import { defaultSerdes, serializeJson } from "./serdes.js";
+
+// biome-ignore lint/suspicious/noExplicitAny: the default of the AWS SDK's types, on which handlers without annotations rest.
+type Untyped = any;
+
+/** A workflow: one async function of an event and a durable context. */
+export type DurableExecutionHandler<
+  TEvent = Untyped,
+  TResult = Untyped,
+  TLogger extends DurableLogger = DurableLogger,
+> = (event: TEvent, context: DurableContext<TLogger>) => Promise<TResult>;
+
+/** A wrapped handler, as a platform or a runner invokes it. */
+export type DurableLambdaHandler = (
+  event: DurableExecutionInvocationInput,
+  context: LambdaContext,
+) => Promise<DurableExecutionInvocationOutput>;
+
+export interface DurableExecutionConfig {
+  /** A `LambdaClient` for the managed service. @deprecated Use `durableExecutionClient`. */
+  client?: ConstructorParameters<typeof DurableExecutionApiClient>[0];
+  /** Keeps the log. Default: what the invocation brings, else AWS's managed service. */
+  durableExecutionClient?: DurableExecutionClient;
+  /** Observers of the execution. */
+  plugins?: DurableInstrumentationPlugin[];
+  pluginsConfig?: {
+    /** How many levels of child operations stay visible to plugins after their context has ended. Default 0. */
+    childOperationsDepth?: number;
+  };
+}
+
+interface Failure {
+  readonly error: unknown;
+}
+
+/**
+ * Makes a handler durable: what its operations record survives crashes, waits and deployments.
+ *
+ * @throws TidemarkError `TIDEMARK_HANDLER` when `handler` is not a function.
+ * @example
+ * ```ts
+ * export const handler = withDurableExecution(async (event: { name: string }, context) => {
+ *   const greeting = await context.step("greet", async () => `Hello, ${event.name}!`);
+ *   await context.wait({ seconds: 5 });
+ *   return greeting;
+ * });
+ * ```
+ */
+export function withDurableExecution<
+  TEvent = Untyped,
+  TResult = Untyped,
+  TLogger extends DurableLogger = DurableLogger,
+>(
+  handler: DurableExecutionHandler<TEvent, TResult, TLogger>,
+  config: DurableExecutionConfig = {},
+): DurableLambdaHandler {
+  if (typeof handler !== "function") {
+    throw new TidemarkError(
+      "TIDEMARK_HANDLER",
+      `withDurableExecution: handler is ${show(handler)}; pass an async function of an event and a context`,
+    );
+  }
+  let plugins: Promise<DurableInstrumentationPlugin[]> | undefined;
+  let client: DurableExecutionClient | undefined;
+  return async (event, lambdaContext) => {
+    const problem = invalidConfig(config);
+    if (problem !== undefined) return failed(problem);
+    try {
+      plugins ??= loadConfiguredPlugins(config.plugins);
+      await plugins;
+    } catch (error) {
+      return failed(error);
+    }
+    client ??= config.durableExecutionClient ?? new DurableExecutionApiClient(config.client);
+    return new HandlerInvocation({
+      handler: handler as DurableExecutionHandler,
+      event,
+      lambdaContext,
+      client: DurableExecutionInvocationInputWithClient.isInstance(event)
+        ? event.durableExecutionClient
+        : client,
+      runner: createPluginRunner(await plugins),
+      childOperationsDepth: config.pluginsConfig?.childOperationsDepth ?? 0,
+    }).run();
+  };
+}
+
+function invalidConfig(config: DurableExecutionConfig): TidemarkError | undefined {
+  if (config.client !== undefined && config.durableExecutionClient !== undefined) {
+    return new TidemarkError(
+      "TIDEMARK_CONFIG",
+      "client and durableExecutionClient are both given; pass only durableExecutionClient",
+    );
+  }
+  const depth = config.pluginsConfig?.childOperationsDepth;
+  if (depth === undefined || depth === Number.POSITIVE_INFINITY || (Number.isInteger(depth) && depth >= 0)) {
+    return undefined;
+  }
+  return new TidemarkError(
+    "TIDEMARK_CONFIG",
+    `pluginsConfig.childOperationsDepth is ${depth}; pass a whole number of at least 0, or Infinity`,
+  );
+}
+
+interface InvocationOptions {
+  readonly handler: DurableExecutionHandler;
+  readonly event: DurableExecutionInvocationInput;
+  readonly lambdaContext: LambdaContext;
+  readonly client: DurableExecutionClient;
+  readonly runner: PluginRunner | undefined;
+  readonly childOperationsDepth: number;
+}
+
+/** One invocation of a handler. */
+class HandlerInvocation {
+  readonly #options: InvocationOptions;
+  readonly #arn: string;
+
+  constructor(options: InvocationOptions) {
+    this.#options = options;
+    this.#arn = options.event.DurableExecutionArn;
+  }
+
+  async run(): Promise<DurableExecutionInvocationOutput> {
+    const { event, runner } = this.#options;
+    const operations = await this.#loadOperations();
+    const updatedIds = new Set(event.UpdatedOperationIds ?? []);
+    const execution = executionOf(operations);
+    const input = parseInput(execution);
+    const observer =
+      runner === undefined
+        ? undefined
+        : new PluginObserver({
+            runner,
+            executionArn: this.#arn,
+            operations,
+            updatedIds,
+            childOperationsDepth: this.#options.childOperationsDepth,
+          });
+    const engine = () => this.#engine(operations, updatedIds, observer);
+    if (observer === undefined) return (await this.#handle(engine(), input)).output;
+    return this.#observed(observer, execution, input, operations, updatedIds, engine);
+  }
+
+  #engine(
+    operations: ReadonlyMap<string, Operation>,
+    updatedIds: ReadonlySet<string>,
+    observer: PluginObserver | undefined,
+  ): Engine {
+    const { lambdaContext, event, client } = this.#options;
+    return new Engine({
+      client,
+      executionArn: this.#arn,
+      token: event.CheckpointToken,
+      operations,
+      updatedIds,
+      observer,
+      remainingTimeMs: () => lambdaContext?.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY,
+    });
+  }
+
+  async #observed(
+    observer: PluginObserver,
+    execution: Operation,
+    input: unknown,
+    operations: ReadonlyMap<string, Operation>,
+    updatedIds: ReadonlySet<string>,
+    engine: () => Engine,
+  ): Promise<DurableExecutionInvocationOutput> {
+    const { runner, infos } = observer;
+    const isFirstInvocation = operations.size === 1;
+    const base = {
+      requestId: this.#requestId(),
+      executionArn: this.#arn,
+      executionInput: input,
+      operations: infos,
+      ...(execution.StartTimestamp === undefined
+        ? {}
+        : { executionStartTimestamp: execution.StartTimestamp }),
+    };
+    const updatedOperations = Object.fromEntries(Object.entries(infos).filter(([id]) => updatedIds.has(id)));
+    const start = { ...base, isFirstInvocation, updatedOperations };
+    await runner.onInvocationStart(start);
+    let value: unknown;
+    try {
+      const output = await runner.wrapInvocation(start, async () => {
+        const handled = await this.#handle(engine(), input);
+        value = handled.value;
+        return handled.output;
+      });
+      const result = output.Status === InvocationStatus.SUCCEEDED ? { executionResult: value } : {};
+      const error =
+        output.Status === InvocationStatus.FAILED && value instanceof Error ? { executionError: value } : {};
+      await runner.onInvocationEnd({
+        ...base,
+        isFirstInvocation,
+        status: output.Status,
+        ...result,
+        ...error,
+      });
+      return output;
+    } catch (error) {
+      const failure = error instanceof Error ? { executionError: error } : {};
+      await runner.onInvocationEnd({ ...base, isFirstInvocation, status: "RETRYING", ...failure });
+      throw error;
+    }
+  }
+
+  /** Runs the handler to its end or suspension. `value`: what it returned, or the error that failed it. */
+  async #handle(
+    engine: Engine,
+    input: unknown,
+  ): Promise<{ readonly output: DurableExecutionInvocationOutput; readonly value?: unknown }> {
+    const root = new Scope();
+    const context = this.#rootContext(engine, root);
+    const running = {
+      scope: root,
+      operationId: undefined,
+      operationName: undefined,
+      attempt: undefined,
+      invocation: engine,
+    };
+    let result: { readonly value: unknown } | undefined;
+    let failure: Failure | undefined;
+    const call = async () => this.#options.handler(input, context);
+    runIn(running, call).then(
+      (value) => {
+        result = { value };
+        engine.handlerSettled();
+      },
+      (error: unknown) => {
+        failure = { error };
+        engine.handlerSettled();
+      },
+    );
+    engine.wake();
+    const outcome = await engine.outcome;
+    const ended = endedBy(outcome, failure);
+    if (ended !== undefined) return ended;
+    if (outcome.kind === "suspended") return { output: { Status: InvocationStatus.PENDING } };
+    return this.#succeeded(result?.value);
+  }
+
+  async #succeeded(
+    value: unknown,
+  ): Promise<{ readonly output: DurableExecutionInvocationOutput; readonly value?: unknown }> {
+    try {
+      const Result = serializeJson(value);
+      if (Result === undefined) return { output: { Status: InvocationStatus.SUCCEEDED }, value };
+      const isRemote = this.#options.client.hostOptions === undefined;
+      if (isRemote && Buffer.byteLength(Result) > MAX_RESPONSE_BYTES) await this.#recordResult(Result);
+      else return { output: { Status: InvocationStatus.SUCCEEDED, Result }, value };
+      return { output: { Status: InvocationStatus.SUCCEEDED, Result: "" }, value };
+    } catch (error) {
+      return { output: failed(error), value: error };
+    }
+  }
+
+  /** A result too large for the response goes into the log. */
+  async #recordResult(Payload: string): Promise<void> {
+    const { client, event } = this.#options;
+    await client.checkpoint({
+      DurableExecutionArn: this.#arn,
+      CheckpointToken: event.CheckpointToken,
+      Updates: [
+        { Id: `execution-result-${systemHost.nowMs()}`, Type: "EXECUTION", Action: "SUCCEED", Payload },
+      ],
+    });
+  }
+
+  #rootContext(engine: Engine, root: Scope): OperationContext {
+    const { lambdaContext, runner } = this.#options;
+    const requestId = this.#requestId();
+    const tenantId = lambdaContext?.tenantId;
+    const identity = { requestId, executionArn: this.#arn, ...(tenantId === undefined ? {} : { tenantId }) };
+    const logData = (): DurableLogData => {
+      const data: DurableLogData = { ...identity };
+      const running = currentlyRunning();
+      if (running?.operationId !== undefined) data.operationId = running.operationId;
+      if (running?.operationName !== undefined) data.operationName = running.operationName;
+      if (running?.attempt !== undefined) data.attempt = running.attempt;
+      return data;
+    };
+    const enrich = runner?.has("enrichLogContext") === true ? () => runner.enrichLogContext() : undefined;
+    const logger = createDefaultLogger({ ...identity, nowMs: () => engine.host.nowMs() }, enrich);
+    const settings = { serdes: defaultSerdes, callbackDeserializer: undefined, logger, isModeAware: true };
+    return new OperationContext({ engine, lambdaContext, logData }, root, settings);
+  }
+
+  #requestId(): string {
+    return this.#options.lambdaContext?.awsRequestId ?? "";
+  }
+
+  async #loadOperations(): Promise<ReadonlyMap<string, Operation>> {
+    const { event, client } = this.#options;
+    const operations = new Map<string, Operation>();
+    const isRemote = client.hostOptions === undefined;
+    const add = (page: readonly WireOperation[] | undefined) => {
+      for (const operation of page ?? []) {
+        operations.set(
+          operation.Id as string,
+          isRemote ? normalizeOperation(operation) : (operation as Operation),
+        );
+      }
+    };
+    add(event.InitialExecutionState?.Operations);
+    let marker = event.InitialExecutionState?.NextMarker;
+    while (marker !== undefined && marker !== null && marker !== "") {
+      const page = await client.getExecutionState({
+        DurableExecutionArn: this.#arn,
+        CheckpointToken: event.CheckpointToken,
+        Marker: marker,
+        MaxItems: 1000,
+      });
+      add(page.Operations);
+      marker = page.NextMarker;
+    }
+    return operations;
+  }
+}
+
+function executionOf(operations: ReadonlyMap<string, Operation>): Operation {
+  const [execution] = operations.values();
+  if (execution?.Type === "EXECUTION") return execution;
+  throw new TidemarkError(
+    "TIDEMARK_INVOCATION",
+    `the first operation of the invocation's state is ${execution === undefined ? "missing" : execution.Type}, not the EXECUTION; ` +
+      "invoke the handler through a Tidemark Worker, a test runner or Lambda's durable execution service",
+  );
+}
+
+function parseInput(execution: Operation): unknown {
+  const payload = execution.ExecutionDetails?.InputPayload;
+  return payload === undefined || payload === "" ? {} : JSON.parse(payload);
+}
+
+/** The output of an invocation that failed, or nothing. Some failures are for the platform to try again. */
+function endedBy(
+  outcome: Outcome,
+  failure: Failure | undefined,
+): { readonly output: DurableExecutionInvocationOutput; readonly value?: unknown } | undefined {
+  const error =
+    outcome.kind === "failed" ? outcome.error : outcome.kind === "done" ? failure?.error : undefined;
+  if (outcome.kind === "failed") {
+    if (isForTheExecution(error)) return { output: failed(error), value: error };
+    throw error;
+  }
+  if (outcome.kind === "done" && failure !== undefined) return { output: failed(error), value: error };
+  return undefined;
+}
+
+/** True when a new invocation would fail the same way. Source: AWS SDK 2.4, its fault mapping. */
+function isForTheExecution(error: unknown): boolean {
+  if (isDurableExecutionClientError(error)) return error.scope === "EXECUTION";
+  const { code, $metadata, message } = (error ?? {}) as {
+    code?: unknown;
+    $metadata?: { httpStatusCode?: number };
+    message?: string;
+  };
+  if (code === "TIDEMARK_NON_DETERMINISTIC" || code === "TIDEMARK_CONTEXT_USAGE") return true;
+  const status = $metadata?.httpStatusCode;
+  if (status === undefined || status === 429 || status < 400 || status >= 500) return false;
+  return message?.includes("Invalid Checkpoint Token") !== true;
+}
+
+function failed(error: unknown): DurableExecutionInvocationOutput {
+  return { Status: InvocationStatus.FAILED, Error: errorObjectOf(error) };
+}

@@ -1,0 +1,102 @@
+/** Owns the tables and indexes of the file, and the version of their format. */
+
+import type { DatabaseSyncInstance } from "@photostructure/sqlite";
+import { pathError, versionError } from "./store-errors.js";
+
+/** Raised with every change of the tables that an older reader would misread. */
+export const FORMAT_VERSION = 1;
+
+/** Marks the file as Tidemark's: "Tdmk" in ASCII. */
+const APPLICATION_ID = 0x54646d6b;
+
+/**
+ * `inputs` is apart because the head is written often and SQLite writes a row as a whole.
+ * `log` is clustered by its key: appending touches one page, and a replay reads neighbours.
+ * The indexes of `executions` by start are split at the end of an execution: a change of status
+ * while it lives touches neither.
+ */
+const SCHEMA = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+CREATE TABLE executions (
+  execution_id TEXT PRIMARY KEY,
+  function_name TEXT NOT NULL,
+  name TEXT,
+  tenant_id TEXT,
+  parent_execution_id TEXT,
+  parent_operation_id TEXT,
+  started_at_ms INTEGER NOT NULL,
+  timeout_at_ms INTEGER NOT NULL,
+  retention_ms INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  owner TEXT,
+  due_at_ms INTEGER,
+  invoked_at_ms INTEGER,
+  last_invocation TEXT,
+  inbox_count INTEGER NOT NULL,
+  ended_at_ms INTEGER,
+  result TEXT,
+  error TEXT,
+  expires_at_ms INTEGER
+) WITHOUT ROWID;
+CREATE INDEX executions_due ON executions (due_at_ms, execution_id) WHERE due_at_ms IS NOT NULL;
+CREATE INDEX executions_expiring ON executions (expires_at_ms, execution_id) WHERE expires_at_ms IS NOT NULL;
+CREATE INDEX executions_started ON executions (started_at_ms, execution_id);
+CREATE INDEX executions_function ON executions (function_name, started_at_ms, execution_id);
+CREATE INDEX executions_live ON executions (started_at_ms, execution_id) WHERE ended_at_ms IS NULL;
+CREATE INDEX executions_ended ON executions (status, started_at_ms, execution_id) WHERE ended_at_ms IS NOT NULL;
+
+CREATE TABLE inputs (execution_id TEXT PRIMARY KEY, input TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE log (
+  execution_id TEXT,
+  sequence INTEGER,
+  entry TEXT NOT NULL,
+  PRIMARY KEY (execution_id, sequence)
+) WITHOUT ROWID;
+
+CREATE TABLE inbox (
+  arrival INTEGER PRIMARY KEY,
+  execution_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  event TEXT NOT NULL,
+  UNIQUE (execution_id, key)
+);
+
+CREATE TABLE functions (name TEXT PRIMARY KEY) WITHOUT ROWID;
+
+INSERT INTO meta VALUES ('format', ${FORMAT_VERSION});
+PRAGMA application_id = ${APPLICATION_ID};
+`;
+
+/** Whether the file has our tables already. Reads only. @throws TidemarkError `TIDEMARK_STORE_PATH`, `TIDEMARK_STORE_VERSION`. */
+export function hasSchema(database: DatabaseSyncInstance, path: string): boolean {
+  const applicationId = database.prepare("PRAGMA application_id").get().application_id;
+  if (applicationId === APPLICATION_ID) {
+    const format = database.prepare("SELECT value FROM meta WHERE key = 'format'").get()?.value;
+    if (format !== FORMAT_VERSION) throw versionError(path, format, FORMAT_VERSION);
+    return true;
+  }
+  const { tables } = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get();
+  if (applicationId !== 0 || tables > 0) {
+    throw pathError(
+      path,
+      "is a database of another application; choose another path, Tidemark needs a file of its own",
+    );
+  }
+  return false;
+}
+
+/** Creates what is missing, in one transaction: of two processes that open a new file, one does it. */
+export function createSchema(database: DatabaseSyncInstance, path: string): void {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    if (!hasSchema(database, path)) database.exec(SCHEMA);
+    database.exec("COMMIT");
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}

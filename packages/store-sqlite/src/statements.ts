@@ -1,0 +1,69 @@
+/**
+ * Owns the SQL of single reads and writes, prepared once per connection.
+ *
+ * Numbered parameters are used where one is needed twice; all others go by position.
+ */
+
+import type { DatabaseSyncInstance } from "@photostructure/sqlite";
+
+const LIVE_COLUMNS =
+  "status = ?, epoch = ?, owner = ?, due_at_ms = ?, invoked_at_ms = ?, last_invocation = ?, inbox_count = ?";
+
+const SQL = {
+  insertHead: `
+    INSERT INTO executions (execution_id, function_name, name, tenant_id, parent_execution_id, parent_operation_id,
+      started_at_ms, timeout_at_ms, retention_ms, status, epoch, due_at_ms, inbox_count)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  insertInput: "INSERT INTO inputs VALUES (?, ?)",
+  head: `
+    SELECT executions.*, inputs.input FROM executions LEFT JOIN inputs USING (execution_id)
+    WHERE executions.execution_id = ?`,
+  headWithoutInput: "SELECT * FROM executions WHERE execution_id = ?",
+  saveLive: `UPDATE executions SET ${LIVE_COLUMNS} WHERE execution_id = ?`,
+  saveEnd: `
+    UPDATE executions SET ${LIVE_COLUMNS}, ended_at_ms = ?, result = ?, error = ?, expires_at_ms = ?
+    WHERE execution_id = ?`,
+  renew: "UPDATE executions SET due_at_ms = ? WHERE execution_id = ? AND epoch = ? AND status = 'RUNNING'",
+
+  // One statement refuses all that does not fit: a taken sequence number breaks the key; after a gap,
+  // or in an unknown execution, the number comes out as NULL, which the key does not take either.
+  // `INSERT ... SELECT` would build a temporary table, because it reads the table that it writes.
+  append: `
+    INSERT OR IGNORE INTO log VALUES (?1, CASE ?2
+      WHEN 1 THEN (SELECT 1 FROM executions WHERE execution_id = ?1)
+      ELSE (SELECT sequence + 1 FROM log WHERE execution_id = ?1 AND sequence = ?2 - 1) END, ?3)`,
+  entry: "SELECT entry FROM log WHERE execution_id = ? AND sequence = ?",
+  entries: "SELECT sequence, entry FROM log WHERE execution_id = ? ORDER BY sequence",
+
+  event: "SELECT event FROM inbox WHERE execution_id = ? AND key = ?",
+  // A replaced row gets a new `arrival`: order of arrival.
+  putEvent: "INSERT OR REPLACE INTO inbox (execution_id, key, at_ms, event) VALUES (?, ?, ?, ?)",
+  inbox: "SELECT key, at_ms, event FROM inbox WHERE execution_id = ? ORDER BY arrival",
+
+  due: `
+    SELECT execution_id, due_at_ms FROM executions INDEXED BY executions_due
+    WHERE due_at_ms <= ? ORDER BY due_at_ms, execution_id LIMIT ?`,
+  nextDue: "SELECT min(due_at_ms) AS due_at_ms FROM executions INDEXED BY executions_due WHERE due_at_ms > ?",
+  expired: `
+    SELECT execution_id FROM executions INDEXED BY executions_expiring
+    WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?`,
+
+  deleteHead: "DELETE FROM executions WHERE execution_id = ?",
+  deleteInput: "DELETE FROM inputs WHERE execution_id = ?",
+  deleteLog: "DELETE FROM log WHERE execution_id = ?",
+  deleteInbox: "DELETE FROM inbox WHERE execution_id = ?",
+
+  insertFunction: "INSERT INTO functions VALUES (?) ON CONFLICT DO NOTHING",
+  function: "SELECT 1 FROM functions WHERE name = ?",
+  dataVersion: "PRAGMA data_version",
+} as const;
+
+type Statement = ReturnType<DatabaseSyncInstance["prepare"]>;
+
+export type Statements = Readonly<Record<keyof typeof SQL, Statement>>;
+
+export function prepareStatements(database: DatabaseSyncInstance): Statements {
+  const prepared = Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)]);
+  // `fromEntries` forgets the names; they are those of SQL.
+  return Object.fromEntries(prepared) as Statements;
+}

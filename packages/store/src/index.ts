@@ -1,0 +1,28 @@
+export { decodeCursor, encodeCursor } from "./cursor.js";
+export {
+  acquiredHead,
+  childOutcome,
+  endedHead,
+  hasUnseenEvent,
+  isHeldBy,
+  newHead,
+  resumedHead,
+  settleKey,
+  suspendedHead,
+  wokenHead,
+} from "./head.js";
+export { MemoryStore } from "./memory-store.js";
+export type {
+  AcquireRequest,
+  ExecutionStore,
+  FinishRequest,
+  InboxEvent,
+  ListPage,
+  ListRequest,
+  LoadedExecution,
+  NewExecution,
+  PostRequest,
+  PostResult,
+  StoreManifest,
+  SuspendRequest,
+} from "./port.js";

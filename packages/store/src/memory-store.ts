@@ -1,0 +1,282 @@
+/**
+ * Owns the in-memory store: for tests, and for work that may end with its process.
+ *
+ * It keeps entries as the objects it is given; nobody changes an entry after `append`.
+ */
+
+import { DueQueue, type ExecutionHead, isTerminal, type LogEntry } from "@tidemark/protocol";
+import { decodeCursor, encodeCursor } from "./cursor.js";
+import {
+  acquiredHead,
+  childOutcome,
+  endedHead,
+  hasUnseenEvent,
+  isHeldBy,
+  newHead,
+  resumedHead,
+  suspendedHead,
+  wokenHead,
+} from "./head.js";
+import type {
+  AcquireRequest,
+  ExecutionStore,
+  FinishRequest,
+  InboxEvent,
+  ListPage,
+  ListRequest,
+  LoadedExecution,
+  NewExecution,
+  PostRequest,
+  PostResult,
+  StoreManifest,
+  SuspendRequest,
+} from "./port.js";
+
+interface StoredExecution {
+  head: ExecutionHead;
+  readonly entries: LogEntry[];
+  readonly inbox: Map<string, InboxEvent>;
+  readonly order: number;
+}
+
+interface DueExecution {
+  readonly dueAtMs: number;
+  readonly order: number;
+  readonly executionId: string;
+}
+
+/**
+ * Keeps executions in memory.
+ *
+ * @example
+ * ```ts
+ * const store = new MemoryStore();
+ * const worker = new Worker({ store, functions: { greet } });
+ * ```
+ */
+export class MemoryStore implements ExecutionStore {
+  readonly manifest: StoreManifest = {
+    name: "memory",
+    multiProcess: false,
+    durable: false,
+    maxEntryBytes: Number.POSITIVE_INFINITY,
+  };
+
+  readonly #executions = new Map<string, StoredExecution>();
+  readonly #due = new DueQueue<DueExecution>(
+    (item) => this.#head(item.executionId)?.dueAtMs === item.dueAtMs,
+  );
+  readonly #expiring = new DueQueue<DueExecution>(
+    (item) => this.#head(item.executionId)?.expiresAtMs === item.dueAtMs,
+  );
+  readonly #functions = new Set<string>();
+  readonly #listeners = new Set<(executionId: string) => void>();
+  #order = 0;
+
+  async start(execution: NewExecution): Promise<{ created: boolean; head: ExecutionHead }> {
+    const existing = this.#executions.get(execution.executionId);
+    if (existing !== undefined) return { created: false, head: existing.head };
+    const head = newHead(execution);
+    this.#executions.set(execution.executionId, {
+      head,
+      entries: [],
+      inbox: new Map(),
+      order: this.#order++,
+    });
+    this.#schedule(head);
+    this.#changed(execution.executionId);
+    return { created: true, head };
+  }
+
+  async head(executionId: string): Promise<ExecutionHead | undefined> {
+    return this.#head(executionId);
+  }
+
+  async load(executionId: string): Promise<LoadedExecution | undefined> {
+    const stored = this.#executions.get(executionId);
+    if (stored === undefined) return undefined;
+    return { head: stored.head, entries: [...stored.entries], inbox: [...stored.inbox.values()] };
+  }
+
+  async acquire(request: AcquireRequest): Promise<ExecutionHead | undefined> {
+    const stored = this.#executions.get(request.executionId);
+    const head = stored === undefined ? undefined : acquiredHead(stored.head, request);
+    if (stored === undefined || head === undefined) return undefined;
+    this.#put(stored, head);
+    return head;
+  }
+
+  async renew(executionId: string, epoch: number, leaseUntilMs: number): Promise<boolean> {
+    const stored = this.#executions.get(executionId);
+    if (stored === undefined || !isHeldBy(stored.head, epoch)) return false;
+    this.#put(stored, { ...stored.head, dueAtMs: leaseUntilMs });
+    return true;
+  }
+
+  async append(executionId: string, entry: LogEntry): Promise<{ appended: boolean; existing?: LogEntry }> {
+    const stored = this.#executions.get(executionId);
+    if (stored === undefined) return { appended: false };
+    const existing = stored.entries[entry.sequence - 1];
+    if (existing !== undefined) return { appended: false, existing };
+    if (entry.sequence !== stored.entries.length + 1) return { appended: false };
+    stored.entries.push(entry);
+    return { appended: true };
+  }
+
+  async suspend(request: SuspendRequest): Promise<"suspended" | "inbox" | "superseded"> {
+    const stored = this.#executions.get(request.executionId);
+    if (stored === undefined || !isHeldBy(stored.head, request.epoch)) return "superseded";
+    const isWoken = hasUnseenEvent(stored.head, request);
+    this.#put(stored, suspendedHead(stored.head, request));
+    if (isWoken) this.#changed(request.executionId);
+    return isWoken ? "inbox" : "suspended";
+  }
+
+  async finish(request: FinishRequest): Promise<"finished" | "ended" | "superseded"> {
+    const stored = this.#executions.get(request.executionId);
+    if (stored === undefined) return "superseded";
+    if (isTerminal(stored.head.status)) return "ended";
+    if (request.epoch !== undefined && stored.head.epoch !== request.epoch) return "superseded";
+    this.#put(stored, endedHead(stored.head, request));
+    this.#changed(request.executionId);
+    const outcome = childOutcome(stored.head);
+    if (outcome !== undefined) await this.post(outcome);
+    return "finished";
+  }
+
+  async post(request: PostRequest): Promise<PostResult> {
+    const stored = this.#executions.get(request.executionId);
+    if (stored === undefined) return { kind: "unknown" };
+    if (isTerminal(stored.head.status)) return { kind: "ended", status: stored.head.status };
+    const taken =
+      (request.mode === "once" ? stored.inbox.get(request.key) : undefined) ??
+      (request.unless === undefined ? undefined : stored.inbox.get(request.unless));
+    if (taken !== undefined) return { kind: "taken", by: taken.event };
+    // A replaced event moves to the end: order of arrival.
+    stored.inbox.delete(request.key);
+    stored.inbox.set(request.key, { key: request.key, event: request.event, atMs: request.nowMs });
+    if (request.wake) {
+      this.#put(stored, wokenHead(stored.head, request.nowMs));
+      this.#changed(request.executionId);
+    }
+    return { kind: "posted" };
+  }
+
+  async due(nowMs: number, limit: number): Promise<{ executionIds: string[]; nextDueAtMs?: number }> {
+    const taken = new Map<string, DueExecution>();
+    while (taken.size < limit) {
+      const item = this.#due.takeDue(nowMs);
+      if (item === undefined) break;
+      taken.set(item.executionId, item);
+    }
+    let next = this.#due.peek();
+    // An execution that went from one due time to another and back is in the queue twice.
+    while (next !== undefined && taken.has(next.executionId)) {
+      this.#due.takeDue(next.dueAtMs);
+      next = this.#due.peek();
+    }
+    const nextDueAtMs = next?.dueAtMs;
+    // Being listed is not being claimed: they stay due until acquired.
+    for (const item of taken.values()) this.#due.add(item);
+    const executionIds = [...taken.keys()];
+    return nextDueAtMs === undefined ? { executionIds } : { executionIds, nextDueAtMs };
+  }
+
+  async list(request: ListRequest): Promise<ListPage> {
+    const after = decodeCursor(request.cursor);
+    const stored = [...this.#executions.values()].sort((a, b) => compareStart(a.head, b.head));
+    if (request.oldestFirst !== true) stored.reverse();
+    const heads: ExecutionHead[] = [];
+    for (const { head } of stored) {
+      if (!matches(head, request)) continue;
+      if (after !== undefined) {
+        const order = compareStart(head, after);
+        if (request.oldestFirst === true ? order <= 0 : order >= 0) continue;
+      }
+      heads.push(head);
+      if (heads.length > request.limit) break;
+    }
+    if (heads.length <= request.limit) return { heads };
+    heads.pop();
+    return { heads, cursor: encodeCursor(heads[heads.length - 1] as ExecutionHead) };
+  }
+
+  async resume(executionId: string, nowMs: number): Promise<boolean> {
+    const stored = this.#executions.get(executionId);
+    if (stored?.head.status !== "STOPPED") return false;
+    this.#put(stored, resumedHead(stored.head, nowMs));
+    this.#changed(executionId);
+    return true;
+  }
+
+  async purge(executionId: string): Promise<boolean> {
+    const stored = this.#executions.get(executionId);
+    if (stored === undefined || !isTerminal(stored.head.status)) return false;
+    return this.#executions.delete(executionId);
+  }
+
+  async purgeExpired(nowMs: number, limit: number): Promise<number> {
+    let purged = 0;
+    while (purged < limit) {
+      const item = this.#expiring.takeDue(nowMs);
+      if (item === undefined) break;
+      this.#executions.delete(item.executionId);
+      purged += 1;
+    }
+    return purged;
+  }
+
+  async registerFunctions(names: readonly string[]): Promise<void> {
+    for (const name of names) this.#functions.add(name);
+  }
+
+  async hasFunction(name: string): Promise<boolean> {
+    return this.#functions.has(name);
+  }
+
+  onChange(listener: (executionId: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+  }
+
+  #head(executionId: string): ExecutionHead | undefined {
+    return this.#executions.get(executionId)?.head;
+  }
+
+  #put(stored: StoredExecution, head: ExecutionHead): void {
+    const before = stored.head;
+    stored.head = head;
+    if (head.dueAtMs !== before.dueAtMs || head.expiresAtMs !== before.expiresAtMs) this.#schedule(head);
+  }
+
+  #schedule(head: ExecutionHead): void {
+    const { executionId, dueAtMs, expiresAtMs } = head;
+    if (dueAtMs !== undefined) this.#due.add({ dueAtMs, executionId, order: this.#order++ });
+    else if (expiresAtMs !== undefined)
+      this.#expiring.add({ dueAtMs: expiresAtMs, executionId, order: this.#order++ });
+  }
+
+  #changed(executionId: string): void {
+    for (const listener of this.#listeners) listener(executionId);
+  }
+}
+
+function matches(head: ExecutionHead, request: ListRequest): boolean {
+  return (
+    (request.functionName === undefined || head.functionName === request.functionName) &&
+    (request.status === undefined || head.status === request.status) &&
+    (request.startedAfterMs === undefined || head.startedAtMs > request.startedAfterMs) &&
+    (request.startedBeforeMs === undefined || head.startedAtMs < request.startedBeforeMs)
+  );
+}
+
+type Started = Pick<ExecutionHead, "startedAtMs" | "executionId">;
+
+function compareStart(a: Started, b: Started): number {
+  if (a.startedAtMs !== b.startedAtMs) return a.startedAtMs - b.startedAtMs;
+  return a.executionId < b.executionId ? -1 : a.executionId > b.executionId ? 1 : 0;
+}

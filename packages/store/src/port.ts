@@ -1,0 +1,188 @@
+/**
+ * Owns the port that every store implements: heads, the checkpoint log and inboxes.
+ *
+ * Each method is one atomic, conditional write or one read, so that it fits an embedded database
+ * as well as DynamoDB. No method decides what a record does: that is `apply` in the protocol.
+ * The contract suite in `testing/contract` is the specification.
+ */
+
+import type {
+  ErrorObject,
+  ExecutionHead,
+  ExecutionStatus,
+  InvocationEnd,
+  LogEntry,
+  OutsideEvent,
+  ParentLink,
+} from "@tidemark/protocol";
+
+/** An event that waits in an inbox until the lease holder writes it into the log. */
+export interface InboxEvent {
+  /** Who takes a key first has it (invariant 7). */
+  readonly key: string;
+  readonly event: OutsideEvent;
+  readonly atMs: number;
+}
+
+export interface NewExecution {
+  readonly executionId: string;
+  readonly functionName: string;
+  readonly name?: string | undefined;
+  readonly tenantId?: string | undefined;
+  readonly parent?: ParentLink | undefined;
+  readonly input?: string | undefined;
+  readonly startedAtMs: number;
+  readonly timeoutAtMs: number;
+  readonly retentionMs: number;
+}
+
+export interface LoadedExecution {
+  readonly head: ExecutionHead;
+  /** In order, without gaps, from sequence 1. */
+  readonly entries: readonly LogEntry[];
+  /** In the order of arrival. Events that the log has taken in may still be here. */
+  readonly inbox: readonly InboxEvent[];
+}
+
+export interface AcquireRequest {
+  readonly executionId: string;
+  readonly owner: string;
+  readonly nowMs: number;
+  /** Until when the lease holds unless renewed. */
+  readonly leaseUntilMs: number;
+}
+
+export interface SuspendRequest {
+  readonly executionId: string;
+  readonly epoch: number;
+  /** The inbox count that the invocation has seen (invariant 6). */
+  readonly inboxCount: number;
+  /** When to look again; `undefined` if only an inbox event can wake it. */
+  readonly dueAtMs: number | undefined;
+  /** How the invocation ended; absent when the lease was only used to look. */
+  readonly invocation?: InvocationEnd | undefined;
+}
+
+export interface FinishRequest {
+  readonly executionId: string;
+  /** The epoch that ends it, or `undefined` to end it from outside whoever runs it. */
+  readonly epoch: number | undefined;
+  readonly status: Exclude<ExecutionStatus, "PENDING" | "RUNNING">;
+  readonly result?: string | undefined;
+  readonly error?: ErrorObject | undefined;
+  readonly endedAtMs: number;
+  readonly invocation?: InvocationEnd | undefined;
+}
+
+export interface PostRequest {
+  readonly executionId: string;
+  readonly key: string;
+  readonly event: OutsideEvent;
+  readonly nowMs: number;
+  /** `once`: the first to take the key wins. `replace`: the newest stays. */
+  readonly mode: "once" | "replace";
+  /** Refuse if this key is taken. */
+  readonly unless?: string | undefined;
+  /** Make the execution due, so that the event is delivered. */
+  readonly wake: boolean;
+}
+
+export type PostResult =
+  | { readonly kind: "posted" }
+  /** The key, or the one in `unless`, is taken. */
+  | { readonly kind: "taken"; readonly by: OutsideEvent }
+  /** The execution has ended. */
+  | { readonly kind: "ended"; readonly status: ExecutionStatus }
+  | { readonly kind: "unknown" };
+
+export interface ListRequest {
+  readonly functionName?: string | undefined;
+  readonly status?: ExecutionStatus | undefined;
+  readonly startedAfterMs?: number | undefined;
+  readonly startedBeforeMs?: number | undefined;
+  /** Newest first unless `true`. */
+  readonly oldestFirst?: boolean | undefined;
+  /** 1 to 1000. */
+  readonly limit: number;
+  /** From the previous page. */
+  readonly cursor?: string | undefined;
+}
+
+export interface ListPage {
+  readonly heads: readonly ExecutionHead[];
+  readonly cursor?: string | undefined;
+}
+
+export interface StoreManifest {
+  /** Short name for messages: `memory`, `sqlite`. */
+  readonly name: string;
+  /** Several processes may share it. */
+  readonly multiProcess: boolean;
+  /** It outlives the process. */
+  readonly durable: boolean;
+  /** Largest entry in UTF-8 bytes that `append` takes. */
+  readonly maxEntryBytes: number;
+}
+
+/** Where executions live. Every write is durable when its promise settles, as far as the store is. */
+export interface ExecutionStore {
+  readonly manifest: StoreManifest;
+
+  /** Creates an execution, due at once, unless its id exists. */
+  start(execution: NewExecution): Promise<{ readonly created: boolean; readonly head: ExecutionHead }>;
+  head(executionId: string): Promise<ExecutionHead | undefined>;
+  /** One consistent read of everything. */
+  load(executionId: string): Promise<LoadedExecution | undefined>;
+
+  /**
+   * Takes the lease with the next epoch if the execution is due and not held: `PENDING` and due,
+   * or `RUNNING` with a lease that has run out. A lease that ran out leaves `lastInvocation` unset.
+   */
+  acquire(request: AcquireRequest): Promise<ExecutionHead | undefined>;
+  /** Moves the lease's end; `false` when the epoch no longer holds it. */
+  renew(executionId: string, epoch: number, leaseUntilMs: number): Promise<boolean>;
+  /**
+   * Appends if the sequence number is the next one; else gives what has it (invariants 2 and 4).
+   * Neither: the execution is unknown, or entries before this one are missing.
+   *
+   * @throws TidemarkError `TIDEMARK_ENTRY_TOO_LARGE` above `manifest.maxEntryBytes`.
+   */
+  append(
+    executionId: string,
+    entry: LogEntry,
+  ): Promise<{ readonly appended: boolean; readonly existing?: LogEntry }>;
+  /** Gives the lease back. `inbox`: an event has come that the invocation has not seen; it stays due now. */
+  suspend(request: SuspendRequest): Promise<"suspended" | "inbox" | "superseded">;
+  /**
+   * Ends the execution and, in the same write, posts the outcome to the parent's inbox.
+   * `ended`: it has a terminal status already, which stays.
+   */
+  finish(request: FinishRequest): Promise<"finished" | "ended" | "superseded">;
+
+  post(request: PostRequest): Promise<PostResult>;
+
+  /** Ids of executions that `acquire` would take, soonest first, and when the next one is due. */
+  due(
+    nowMs: number,
+    limit: number,
+  ): Promise<{ readonly executionIds: readonly string[]; readonly nextDueAtMs?: number | undefined }>;
+  list(request: ListRequest): Promise<ListPage>;
+  /** Puts a stopped execution back to `PENDING`, due now. `false` unless it was `STOPPED`. */
+  resume(executionId: string, nowMs: number): Promise<boolean>;
+  /** Removes an execution that has ended with all it has; `false` if it is unknown or has not ended. */
+  purge(executionId: string): Promise<boolean>;
+  /** Removes executions whose retention has passed; gives how many. */
+  purgeExpired(nowMs: number, limit: number): Promise<number>;
+
+  /** Remembers that workers of this function exist. */
+  registerFunctions(names: readonly string[]): Promise<void>;
+  hasFunction(name: string): Promise<boolean>;
+
+  /**
+   * Calls `listener` with the execution's id when something may have become due or ended, as far as the store can tell
+   * without polling (always for changes made through this object). An empty id means that something has changed and
+   * the store cannot tell what: another process wrote. Gives the function that stops it.
+   */
+  onChange(listener: (executionId: string) => void): () => void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,7 @@
+import { MemoryStore } from "@tidemark/store";
+import { storeContract } from "./store-contract";
+
+storeContract("memory", async () => {
+  const store = new MemoryStore();
+  return { store, cleanup: () => store.close() };
+});

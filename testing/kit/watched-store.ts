@@ -1,0 +1,60 @@
+/** Owns a store that tells of every call, and that can cut an invocation off as the death of its process would. */
+
+import type { ExecutionStore } from "@tidemark/store";
+
+export interface WatchedStore {
+  readonly store: ExecutionStore;
+  /** From now on the invocation that holds the lease cannot reach the store; it is picked up again after its lease. */
+  cutOff(executionId: string): void;
+}
+
+const never = new Promise<never>(() => {});
+
+/** Calls that an invocation makes with its epoch, and how to see which one. */
+export function watchedStore(inner: ExecutionStore, touch: () => void): WatchedStore {
+  /** Newest epoch that has been cut off, by execution. */
+  const cut = new Map<string, number>();
+  const newest = new Map<string, number>();
+  const isCut = (executionId: string, epoch: number | undefined): boolean =>
+    epoch !== undefined && epoch <= (cut.get(executionId) ?? 0);
+  const store = new Proxy(inner, {
+    get(target, property) {
+      const member = Reflect.get(target, property, target);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        touch();
+        const epoch = epochOf(property, args);
+        if (epoch !== undefined && isCut(epoch.executionId, epoch.epoch)) return never;
+        const result = member.apply(target, args);
+        if (!(result instanceof Promise)) return result;
+        return result.then((value: unknown) => {
+          touch();
+          if (property === "acquire" && value !== undefined) {
+            const head = value as { executionId: string; epoch: number };
+            newest.set(head.executionId, head.epoch);
+          }
+          return value;
+        });
+      };
+    },
+  });
+  return { store, cutOff: (executionId) => cut.set(executionId, newest.get(executionId) ?? 0) };
+}
+
+/** The invocation on whose behalf a call is made, if it is one that needs the lease. */
+function epochOf(
+  property: string | symbol,
+  args: unknown[],
+): { executionId: string; epoch: number | undefined } | undefined {
+  switch (property) {
+    case "append":
+      return { executionId: args[0] as string, epoch: (args[1] as { epoch: number }).epoch };
+    case "renew":
+      return { executionId: args[0] as string, epoch: args[1] as number };
+    case "suspend":
+    case "finish":
+      return args[0] as { executionId: string; epoch: number | undefined };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Keeps the style by a test and not by memory. What is allowed is the data below; the rules are
+ * in the files beside this one.
+ */
+
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { deadExports, forbiddenImports, type Layers } from "./import-rules";
+import { directories, type Finding, filesUnder, readSources, report, type SourceFile } from "./source-file";
+import {
+  anyTypes,
+  badName,
+  bannedCalls,
+  type Exceptions,
+  leftovers,
+  longFile,
+  longFunctions,
+} from "./source-rules";
+
+/** The import matrix. `package.json` must say the same. */
+const LAYERS: Layers = {
+  protocol: { packages: [], externals: [], builtins: [] },
+  sdk: {
+    packages: ["protocol"],
+    externals: ["@aws-sdk/client-lambda"],
+    builtins: ["async_hooks", "console", "crypto", "fs/promises", "path", "util"],
+  },
+  store: { packages: ["protocol"], externals: [], builtins: [] },
+  "store-sqlite": {
+    packages: ["protocol", "store"],
+    externals: ["@photostructure/sqlite"],
+    builtins: ["fs", "path"],
+  },
+  runtime: { packages: ["protocol", "sdk", "store"], externals: ["ulid"], builtins: ["crypto"] },
+};
+
+/** The outermost files: the only ones that may read the clock, set timers or draw random numbers. */
+const OUTERMOST: Exceptions = {
+  "packages/sdk/src/host.ts": "the process's clock, timers and turns, behind the host port",
+  "packages/store-sqlite/src/turn.ts": "the store's turns, timers and jitter, behind functions of its own",
+  "packages/runtime/src/clock.ts": "the process's clock and timers, behind the clock port",
+};
+
+/** Files that may say `any`: each use is there to match a public signature, and says so. */
+const MAY_SAY_ANY: Exceptions = {
+  "packages/sdk/src/serdes.ts":
+    "a serdes takes and gives T, so that unknown would refuse every one of a class",
+};
+
+/** Files over a size limit. */
+const MAY_BE_LONG: Exceptions = {};
+
+const MAX_LINES_PER_FILE = 500;
+const MAX_LINES_PER_FUNCTION = 70;
+
+const workspaceDirectory = resolve(__dirname, "../..");
+const files = readSources(workspaceDirectory);
+const sources = files.filter((file) => file.packageName !== undefined && !file.isTest);
+
+describe("the work tree", () => {
+  it("imports along the layers only", () => {
+    expectTidy(forbiddenImports(files, LAYERS));
+  });
+
+  it("declares the dependencies of the import matrix in each package.json", () => {
+    expectTidy(directories(join(workspaceDirectory, "packages")).flatMap(manifestFindings));
+  });
+
+  it("reads the clock, timers and randomness in the outermost files only", () => {
+    expectTidy(findingsOf(sources, bannedCalls, OUTERMOST));
+  });
+
+  it("has no any", () => {
+    const typed = files.filter(({ path }) => !path.endsWith(".types.ts"));
+    expectTidy(findingsOf(typed, anyTypes, MAY_SAY_ANY));
+  });
+
+  it("has no leftovers", () => {
+    expectTidy(files.flatMap(leftovers));
+  });
+
+  it(`has at most ${MAX_LINES_PER_FILE} lines a file and ${MAX_LINES_PER_FUNCTION} a function`, () => {
+    const sizes = (file: SourceFile) => [
+      ...longFile(file, MAX_LINES_PER_FILE),
+      ...longFunctions(file, MAX_LINES_PER_FUNCTION),
+    ];
+    expectTidy(findingsOf(files, sizes, MAY_BE_LONG));
+  });
+
+  it("names files after the concept they hold", () => {
+    const paths = ["packages", "docs", "testing"].flatMap((folder) => filesUnder(workspaceDirectory, folder));
+    expectTidy(paths.flatMap(badName));
+  });
+
+  it("has no dead exports", () => {
+    expectTidy(deadExports(files));
+  });
+});
+
+function expectTidy(findings: readonly Finding[]): void {
+  // An error of our own: a comparison of strings would print the list escaped, on one line.
+  if (findings.length > 0) throw new Error(`${findings.length} not tidy:\n${report(findings)}`);
+}
+
+/** What a rule finds outside its exceptions, and the exceptions that are not needed any more. */
+function findingsOf(
+  checked: readonly SourceFile[],
+  rule: (file: SourceFile) => Finding[],
+  exceptions: Exceptions,
+): Finding[] {
+  const found = checked.flatMap(rule);
+  const needed = new Set(found.map(({ path }) => path));
+  const stale = Object.keys(exceptions)
+    .filter((path) => !needed.has(path))
+    .map((path) => ({ path, line: 1, what: "is an exception without need; take it off the list" }));
+  return [...found.filter(({ path }) => !(path in exceptions)), ...stale];
+}
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+}
+
+function manifestFindings(packageName: string): Finding[] {
+  const path = `packages/${packageName}/package.json`;
+  const manifest = JSON.parse(readFileSync(join(workspaceDirectory, path), "utf8")) as Manifest;
+  const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).map(moduleName);
+  const layer = LAYERS[packageName];
+  if (layer === undefined) return [{ path, line: 1, what: "is not in the import matrix" }];
+  const allowed = [...layer.packages.map((name) => `@tidemark/${name}`), ...layer.externals];
+  return [
+    ...declared
+      .filter((name) => !allowed.includes(name))
+      .map((name) => `depends on ${name}; the matrix does not`),
+    ...allowed
+      .filter((name) => !declared.includes(name))
+      .map((name) => `does not depend on ${name}; the matrix does`),
+  ].map((what) => ({ path, line: 1, what }));
+}
+
+/** The module that a package is imported as: a package of types has another name. */
+function moduleName(dependency: string): string {
+  return dependency.replace(/^@types\//, "");
+}
