@@ -6,6 +6,7 @@
  */
 
 import type { Timer } from "./due.js";
+import { callbackId } from "./ids.js";
 import { isSettled, type Operation } from "./operation.js";
 import type { OutsideEvent } from "./outside-event.js";
 import type { LogRecord } from "./record.js";
@@ -137,7 +138,7 @@ class Draft {
     const { TimeoutSeconds, HeartbeatTimeoutSeconds } = update.CallbackOptions ?? {};
     const id = operation.Id as string;
     const details: NonNullable<Operation["CallbackDetails"]> = {
-      CallbackId: `${this.#state.executionId}:${id}`,
+      CallbackId: callbackId(this.#state.executionId, id, this.#state.startedAtMs),
     };
     if (TimeoutSeconds !== undefined) {
       details.TimeoutSeconds = TimeoutSeconds;

@@ -42,21 +42,34 @@ export function parseCheckpointToken(
   return { executionId: match[1] as string, epoch: Number(match[2]), sequence: Number(match[3]) };
 }
 
-/** A callback id names the execution and the operation, so that completing one needs no index. */
-export function callbackId(executionId: string, operation: string): string {
-  return `${executionId}:${operation}`;
+/**
+ * A callback id names the execution and the operation, so that completing one needs no index. Its
+ * last part is a check: an id that was cut off, or that belongs to an earlier execution of the same
+ * name, does not pass for another.
+ */
+export function callbackId(executionId: string, operation: string, startedAtMs: number): string {
+  return `${executionId}:${operation}:${checksum(`${executionId}:${operation}:${startedAtMs}`)}`;
 }
 
-/** @throws TidemarkError `TIDEMARK_CALLBACK_ID` when the text is not a callback id. */
+/** @throws TidemarkError `TIDEMARK_CALLBACK_ID` when the text does not have the form of a callback id. */
 export function parseCallbackId(id: string): { executionId: string; operationId: string } {
-  const at = typeof id === "string" ? id.lastIndexOf(":") : -1;
-  if (at < 1 || at === id.length - 1) {
+  const match = typeof id === "string" ? /^(.+):([^:]+):[0-9a-z]+$/.exec(id) : null;
+  if (match === null) {
     throw new TidemarkError(
       "TIDEMARK_CALLBACK_ID",
       `callbackId ${JSON.stringify(id)} is not a callback id; pass the id that createCallback or waitForCallback gave, unchanged`,
     );
   }
-  return { executionId: id.slice(0, at), operationId: id.slice(at + 1) };
+  return { executionId: match[1] as string, operationId: match[2] as string };
+}
+
+/** FNV-1a, 32 bits: tells mistakes apart, keeps no secrets. */
+function checksum(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
+  }
+  return hash.toString(36);
 }
 
 /** The execution that a chained invoke starts: derived, so that starting it twice is harmless. */

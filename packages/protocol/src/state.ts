@@ -22,6 +22,7 @@ export interface Transition {
 
 export class ExecutionState {
   readonly executionId: string;
+  readonly startedAtMs: number;
   /** Time never runs backwards within an execution (invariant 13). */
   nowMs: number;
   /** Position that the next record gets. */
@@ -36,6 +37,7 @@ export class ExecutionState {
 
   constructor(executionId: string, startedAtMs: number) {
     this.executionId = executionId;
+    this.startedAtMs = startedAtMs;
     this.nowMs = startedAtMs;
     this.timers = new DueQueue<Timer>((timer) => this.#isTimerLive(timer));
   }

@@ -1,6 +1,7 @@
 /** Owns the client: starts executions, waits for them, looks at them, and speaks to them from outside. */
 
 import {
+  callbackId as callbackIdOf,
   type ErrorObject,
   type ExecutionHead,
   type ExecutionStatus,
@@ -241,8 +242,7 @@ export class DurableClient {
 
   /** Says that work on a callback goes on: its heartbeat timeout starts anew. @throws as {@link sendCallbackSuccess}. */
   async sendCallbackHeartbeat(callbackId: string): Promise<void> {
-    const { executionId, operationId } = parseCallbackId(callbackId);
-    await this.#requireCallback(callbackId, executionId, operationId);
+    const { executionId, operationId } = await this.#callback(callbackId);
     const nowMs = this.#clock.nowMs();
     const result = await this.#store.post({
       executionId,
@@ -303,8 +303,7 @@ export class DurableClient {
   }
 
   async #settle(callbackId: string, eventOf: (operationId: string) => OutsideEvent): Promise<void> {
-    const { executionId, operationId } = parseCallbackId(callbackId);
-    await this.#requireCallback(callbackId, executionId, operationId);
+    const { executionId, operationId } = await this.#callback(callbackId);
     const result = await this.#store.post({
       executionId,
       key: settleKey(operationId),
@@ -317,12 +316,13 @@ export class DurableClient {
   }
 
   /** An id that was made up, or cut off, must not leave an event that nobody takes. */
-  async #requireCallback(callbackId: string, executionId: string, operationId: string): Promise<void> {
-    const loaded = await this.#store.load(executionId);
-    const exists = loaded?.entries.some((entry) =>
-      entry.records.some(({ update }) => update?.Id === operationId && update.Type === "CALLBACK"),
-    );
-    if (exists !== true) throw callbackNotFound(callbackId);
+  async #callback(callbackId: string): Promise<{ executionId: string; operationId: string }> {
+    const { executionId, operationId } = parseCallbackId(callbackId);
+    const head = await this.#store.head(executionId);
+    if (head === undefined || callbackIdOf(executionId, operationId, head.startedAtMs) !== callbackId) {
+      throw callbackNotFound(callbackId);
+    }
+    return { executionId, operationId };
   }
 
   async #head(executionId: string): Promise<ExecutionHead> {

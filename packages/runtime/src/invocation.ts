@@ -50,6 +50,11 @@ export interface InvocationOptions {
 const RETRY_BASE_MS = 1000;
 const RETRY_MAX_MS = 5 * 60 * 1000;
 
+const TIMEOUT: ErrorObject = { ErrorType: "TIDEMARK_EXECUTION_TIMEOUT" };
+
+/** Longer timers are for a later invocation: nothing runs for weeks. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export class Invocation {
   readonly executionId: string;
   readonly epoch: number;
@@ -105,14 +110,20 @@ export class Invocation {
   async #invoke(): Promise<void> {
     const { head } = this.#options;
     let output: DurableExecutionInvocationOutput;
+    const cancelTimeout = this.#armTimeout();
     try {
       const result = await Promise.race([this.#callHandler(), this.#abandoned]);
-      if (!("Status" in result)) return await this.#release(result, 0);
+      if (!("Status" in result)) {
+        if (result.ErrorType === TIMEOUT.ErrorType) return await this.#timeOut();
+        return await this.#release(result, 0);
+      }
       output = result;
     } catch (error) {
       if (isDurableExecutionClientError(error) && (error as { code?: string }).code === "TIDEMARK_SUPERSEDED")
         return;
       return this.#release(errorObjectOf(error), retryDelayMs(1));
+    } finally {
+      cancelTimeout();
     }
     switch (output.Status) {
       case "PENDING":
@@ -130,6 +141,14 @@ export class Invocation {
           retryDelayMs(1),
         );
     }
+  }
+
+  /** An execution that times out while its code runs does not wait for the code. */
+  #armTimeout(): () => void {
+    const { clock, head } = this.#options;
+    const delayMs = head.timeoutAtMs - clock.nowMs();
+    if (delayMs > MAX_TIMER_MS) return () => {};
+    return clock.setTimer(() => this.abandon(TIMEOUT), delayMs);
   }
 
   async #callHandler(): Promise<DurableExecutionInvocationOutput> {

@@ -80,7 +80,8 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
   #payloadSize = 0;
   #operation!: LiveOperation<BatchResult<T>>;
   #scope!: Scope;
-  #complete: ((result: BatchResult<T>) => void) | undefined;
+  #complete!: (result: BatchResult<T>) => void;
+  #fail!: (error: unknown) => void;
   #isComplete = false;
   #onOutcome: (() => void) | undefined;
 
@@ -93,13 +94,20 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     this.#operation = operation;
     return new Promise((resolve, reject) => {
       this.#complete = resolve;
-      try {
-        // An empty batch, and a predicate that is content with nothing.
-        if (!this.#completeIfDone()) this.#fill();
-      } catch (error) {
-        reject(error);
-      }
+      this.#fail = reject;
+      this.#goOn();
     });
+  }
+
+  /** Ends the batch if its rule says so, else starts what may start. What the user's rule throws fails the batch. */
+  #goOn(): boolean {
+    try {
+      return !this.#completeIfDone() && this.#fill();
+    } catch (error) {
+      this.#isComplete = true;
+      this.#fail(error);
+      return false;
+    }
   }
 
   /** Starts items in index order; one that waits keeps its place. Gives true if any was started. */
@@ -157,8 +165,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     if (settled.ok) this.#successCount += 1;
     else this.#failureCount += 1;
     this.#onOutcome?.();
-    if (this.#isComplete || this.#completeIfDone()) return false;
-    return this.#fill();
+    return !this.#isComplete && this.#goOn();
   }
 
   #completeIfDone(): boolean {
@@ -176,7 +183,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     if (reason === undefined) return false;
     this.#isComplete = true;
     const statuses = this.#items.map((item) => item.status);
-    this.#complete?.(new RecordedBatchResult(this.#itemsAs(statuses), reason));
+    this.#complete(new RecordedBatchResult(this.#itemsAs(statuses), reason));
     return true;
   }
 

@@ -45,7 +45,7 @@ import { type InvokeConfig, InvokeKind } from "./invoke.js";
 import type { LambdaContext } from "./lambda-context.js";
 import { deferred, type OperationKind, perform } from "./lifecycle.js";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./logger.js";
-import { createContextLogger } from "./replay-logger.js";
+import { bindLogger, createContextLogger } from "./replay-logger.js";
 import { retryPresets } from "./retry.js";
 import { currentlyRunning, type Scope } from "./scope.js";
 import { type AnySerdes, defaultSerdes, type SerdesConfig } from "./serdes.js";
@@ -91,6 +91,7 @@ export class OperationContext implements DurableContext {
   }
 
   configureLogger(config: LoggerConfig<DurableLogger>): void {
+    if (config.customLogger !== undefined) bindLogger(config.customLogger, this.#invocation.logData);
     this.#settings = {
       ...this.#settings,
       ...(config.customLogger === undefined ? {} : { logger: config.customLogger }),

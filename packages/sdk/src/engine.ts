@@ -228,14 +228,26 @@ export class Engine {
   readonly #turn = (): void => {
     this.#isTurnScheduled = false;
     if (this.#hasEnded || this.#isBusy > 0) return;
-    if (this.#deliverNext()) return;
-    if (this.#next < this.#queue.length) return this.#onBlocked();
-    if (this.#isReplaying) this.#isReplaying = false;
+    try {
+      this.#takeTurn();
+    } catch (error) {
+      this.fail(error);
+    }
+  };
+
+  #takeTurn(): void {
+    // Code that the handler has left behind gets nothing more.
+    const isLeftBehind = this.#hasHandlerSettled && this.#replayLeft === 0;
+    if (!isLeftBehind) {
+      if (this.#deliverNext()) return;
+      if (this.#next < this.#queue.length) return this.#onBlocked();
+    }
+    this.#isReplaying = false;
     if (this.#held.length > 0) return this.#releaseHeld();
     if (this.#checkpointer.isInFlight) return;
     if (this.#checkpointer.isUrgent) return this.#checkpointer.flush();
     this.#onIdle();
-  };
+  }
 
   /** Delivers outcomes until code of the user may run. Gives false when there is none to deliver. */
   #deliverNext(): boolean {

@@ -4,7 +4,7 @@ import type { Operation } from "@tidemark/protocol";
 import { errorFromObject, InvokeError } from "./errors.js";
 import type { LiveOperation, OperationKind, Settled } from "./lifecycle.js";
 import { readValue, serialize } from "./payload.js";
-import type { AnySerdes, Serdes } from "./serdes.js";
+import { type AnySerdes, isDefaultSerdes, type Serdes, serializeJson } from "./serdes.js";
 
 export interface InvokeConfig<I, O> {
   /** Serializes the input. Default: the context's serdes, else JSON. */
@@ -30,25 +30,25 @@ export class InvokeKind<T> implements OperationKind<T> {
   readonly isContext = false;
   readonly name: string | undefined;
   readonly #spec: InvokeSpec;
+  /** Written at the call, so that an input that JSON cannot hold throws there. */
+  readonly #json: string | undefined;
   #operation!: LiveOperation<T>;
 
   constructor(spec: InvokeSpec) {
     this.name = spec.name;
     this.#spec = spec;
+    this.#json = isDefaultSerdes(spec.payloadSerdes) ? serializeJson(spec.input) : undefined;
   }
 
   begin(operation: LiveOperation<T>, record: Operation | undefined): void {
     this.#operation = operation;
     if (record !== undefined) return this.progress(operation);
-    const payload = serialize(operation, this.#spec.payloadSerdes, this.#spec.input);
-    if (payload instanceof Promise) {
-      operation.engine.pauseFor(payload).then(
-        (text) => this.#start(text),
-        (error: unknown) => operation.engine.fail(error),
-      );
-    } else {
-      this.#start(payload);
-    }
+    if (isDefaultSerdes(this.#spec.payloadSerdes)) return this.#start(this.#json);
+    const written = Promise.resolve(serialize(operation, this.#spec.payloadSerdes, this.#spec.input));
+    operation.engine.pauseFor(written).then(
+      (text) => this.#start(text),
+      (error: unknown) => operation.engine.fail(error),
+    );
   }
 
   #start(payload: string | undefined): void {

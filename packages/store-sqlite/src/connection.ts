@@ -30,7 +30,7 @@ export async function openConnection(options: ResolvedOptions): Promise<Database
 
 function setUp(database: DatabaseSyncInstance, { path, durability }: ResolvedOptions): void {
   // First of all look whose file it is: a file of others stays as it is.
-  const isReady = hasSchema(database, path);
+  hasSchema(database, path);
   const { journal_mode } = database.prepare("PRAGMA journal_mode = WAL").get();
   if (journal_mode !== "wal") {
     throw pathError(
@@ -41,15 +41,22 @@ function setUp(database: DatabaseSyncInstance, { path, durability }: ResolvedOpt
   database.exec(`PRAGMA synchronous = ${durability.toUpperCase()}`);
   // On macOS fsync alone leaves the data in the drive's cache. Source: https://sqlite.org/pragma.html#pragma_fullfsync
   if (durability === "full") database.exec("PRAGMA fullfsync = ON");
-  if (!isReady) createSchema(database, path);
+  createSchema(database, path);
 }
 
-/** Moves the write-ahead log into the file, as far as other connections let it, and closes. */
+/**
+ * Moves the write-ahead log into the file and closes. The last to close leaves one file.
+ *
+ * The binding finalizes statements only when they are garbage, and until then SQLite keeps a closed
+ * connection half open: it would not remove the log, and others would count it as a reader. So the
+ * journal mode goes back first, which removes the log when no other connection is there.
+ */
 export function closeConnection(database: DatabaseSyncInstance): void {
   try {
-    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    const { busy } = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+    if (busy === 0) database.exec("PRAGMA journal_mode = DELETE");
   } catch {
-    // Nothing is lost: the log keeps what is not in the file yet, and the next connection reads both.
+    // Others use the file, or the disk is full. Nothing is lost: the next connection reads file and log.
   }
   database.close();
 }

@@ -143,8 +143,10 @@ export class GroupCommit {
         for (const id of changedHere) changedIds.add(id);
         return { value };
       } catch (error) {
+        console.log("APART", work.kind, error, database.isTransaction);
         if (isLocked(error) || isOfFile(error) || !database.isTransaction) throw error;
-        database.exec("ROLLBACK TO work; RELEASE work");
+        try { database.exec("ROLLBACK TO work"); } catch (e) { console.log("RB", e); throw e; }
+        try { database.exec("RELEASE work"); } catch (e) { console.log("RL", e, database.isTransaction); throw e; }
         return { error };
       }
     });

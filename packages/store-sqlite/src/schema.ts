@@ -89,7 +89,10 @@ export function hasSchema(database: DatabaseSyncInstance, path: string): boolean
   return false;
 }
 
-/** Creates what is missing, in one transaction: of two processes that open a new file, one does it. */
+/**
+ * Creates what is missing, in one transaction: of two processes that open a new file, one does it.
+ * When nothing is missing, the transaction still finds out whether the file can be written.
+ */
 export function createSchema(database: DatabaseSyncInstance, path: string): void {
   database.exec("BEGIN IMMEDIATE");
   try {

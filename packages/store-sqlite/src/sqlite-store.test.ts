@@ -193,7 +193,8 @@ describe("SqliteStore", () => {
       await store.append("damaged", entry(1, "x".repeat(200_000)));
       await store.close();
       // The last pages are those of the large entry.
-      writeFileSync(path, readFileSync(path).fill(0xff, -150_000));
+      const bytes = readFileSync(path);
+      writeFileSync(path, bytes.fill(0xff, bytes.length - 150_000));
 
       const damaged = await SqliteStore.open({ path });
       const results = await Promise.allSettled([
