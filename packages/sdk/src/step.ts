@@ -7,13 +7,7 @@
 
 import type { Operation } from "@tidemark/protocol";
 import { type Duration, durationSeconds } from "./duration.js";
-import {
-  asError,
-  DurableOperationError,
-  errorObjectOf,
-  SerdesFailedError,
-  StepInterruptedError,
-} from "./errors.js";
+import { asError, DurableOperationError, errorObjectOf, StepInterruptedError } from "./errors.js";
 import type { LiveOperation, OperationKind, Settled } from "./lifecycle.js";
 import type { DurableContextLogger, DurableLogger, StepContext } from "./logger.js";
 import { readValue, serialize } from "./payload.js";
@@ -126,19 +120,41 @@ export class StepKind<T> implements OperationKind<T> {
     const { engine } = operation;
     engine.startBody(operation);
     try {
-      // The caller goes on first: a replay does not run the body, and nothing may depend on it.
-      await null;
-      const payload = await this.#body();
-      operation.update("SUCCEED", payload === undefined ? {} : { Payload: payload }, true);
-    } catch (thrown) {
-      if (thrown instanceof SerdesFailedError) engine.fail(thrown);
-      else this.#fail(asError(thrown));
+      const settled = await this.#attemptBody();
+      if (!settled.ok) return this.#fail(settled.error);
+      const recorded = this.#succeed(settled.value);
+      if (recorded !== undefined) await recorded;
     } finally {
       engine.endBody(operation);
     }
   }
 
-  async #body(): Promise<string | undefined> {
+  async #attemptBody(): Promise<Settled<unknown>> {
+    try {
+      // The caller goes on first: a replay does not run the body, and nothing may depend on it.
+      await null;
+      return { ok: true, value: await this.#body() };
+    } catch (thrown) {
+      return { ok: false, error: asError(thrown) };
+    }
+  }
+
+  /** The body has run: what goes wrong from here on is not for the retry strategy, which would run it again. */
+  #succeed(value: unknown): Promise<void> | undefined {
+    const operation = this.#operation;
+    const record = (payload: string | undefined): void =>
+      operation.update("SUCCEED", payload === undefined ? {} : { Payload: payload }, true);
+    try {
+      const payload = serialize(operation, this.#spec.serdes, value);
+      if (payload instanceof Promise) return payload.then(record, (error) => operation.engine.fail(error));
+      record(payload);
+    } catch (error) {
+      operation.update("FAIL", { Error: errorObjectOf(error) }, true);
+    }
+    return undefined;
+  }
+
+  async #body(): Promise<unknown> {
     const operation = this.#operation;
     const attempt = this.#attempt;
     const { logger } = this.#spec;
@@ -157,10 +173,8 @@ export class StepKind<T> implements OperationKind<T> {
     };
     const call = () => runIn(running, () => this.#spec.fn(context));
     const { observer } = operation.engine;
-    const value = await (observer === undefined
-      ? call()
-      : observer.attempt(operation.engine.find(operation.id) ?? operation.describe(), attempt, call));
-    return serialize(operation, this.#spec.serdes, value);
+    if (observer === undefined) return call();
+    return observer.attempt(operation.engine.find(operation.id) ?? operation.describe(), attempt, call);
   }
 
   #fail(error: Error): void {
