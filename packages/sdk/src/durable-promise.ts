@@ -1,5 +1,8 @@
 /** Owns the promise that every durable operation returns. */
 
+// biome-ignore lint/suspicious/noExplicitAny: as in the declaration of Promise, so that handlers may annotate what they catch.
+type Reason = any;
+
 /**
  * The outcome of a durable operation.
  *
@@ -27,14 +30,14 @@ export class DurablePromise<T> implements Promise<T> {
   // biome-ignore lint/suspicious/noThenProperty: a durable promise is a thenable by contract.
   then<TResult1 = T, TResult2 = never>(
     onfulfilled?: ((value: T) => TResult1 | PromiseLike<TResult1>) | undefined | null,
-    onrejected?: ((reason: unknown) => TResult2 | PromiseLike<TResult2>) | undefined | null,
+    onrejected?: ((reason: Reason) => TResult2 | PromiseLike<TResult2>) | undefined | null,
   ): Promise<TResult1 | TResult2> {
     this.#promise ??= this.#executor();
     return this.#promise.then(onfulfilled, onrejected);
   }
 
   catch<TResult = never>(
-    onrejected?: ((reason: unknown) => TResult | PromiseLike<TResult>) | undefined | null,
+    onrejected?: ((reason: Reason) => TResult | PromiseLike<TResult>) | undefined | null,
   ): Promise<T | TResult> {
     return this.then(undefined, onrejected);
   }

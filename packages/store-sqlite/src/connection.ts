@@ -1,5 +1,7 @@
 /** Owns how the file is opened, set up and closed. */
 
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync, type DatabaseSyncInstance } from "@photostructure/sqlite";
 import type { ResolvedOptions } from "./options.js";
 import { createSchema, hasSchema } from "./schema.js";
@@ -11,6 +13,7 @@ const OPEN_RETRY_DELAY_MS = 5;
 /** @throws TidemarkError `TIDEMARK_STORE_PATH`, `_NOT_WRITABLE`, `_CORRUPT`, `_VERSION`, `_LOCKED`, `_FULL`. */
 export async function openConnection(options: ResolvedOptions): Promise<DatabaseSyncInstance> {
   const { path, busyTimeoutMs } = options;
+  checkPath(path);
   const startedMs = monotonicMs();
   for (;;) {
     let database: DatabaseSyncInstance | undefined;
@@ -25,6 +28,17 @@ export async function openConnection(options: ResolvedOptions): Promise<Database
       if (monotonicMs() - startedMs >= busyTimeoutMs) throw lockedError(path, busyTimeoutMs, error);
     }
     await new Promise<void>((resolve) => after(OPEN_RETRY_DELAY_MS, resolve));
+  }
+}
+
+/** SQLite says of all of these that it cannot open the file. */
+function checkPath(path: string): void {
+  const directory = dirname(path);
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw pathError(path, `its directory ${directory} does not exist; create it first`);
+  }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw pathError(path, "is a directory; name a file in it");
   }
 }
 

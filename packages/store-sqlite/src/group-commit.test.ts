@@ -104,10 +104,10 @@ describe("GroupCommit", () => {
       { status: "fulfilled", value: 1 },
       { status: "rejected", reason: expect.any(RangeError) },
       { status: "fulfilled", value: 2 },
-      { status: "rejected", reason: { code: "TIDEMARK_STORE_IO" } },
+      { status: "rejected", reason: { code: "TIDEMARK_STORE_UNEXPECTED" } },
     ]);
     expect(words(other)).toEqual(["a", "b"]);
-    expect(committed).toEqual([["a", "b"]]);
+    expect(committed).toEqual([["a"], ["b"]]);
   });
 
   it("rejects all writes of a turn on a full disk, and goes on when there is space again", async () => {

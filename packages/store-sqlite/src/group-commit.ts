@@ -5,8 +5,8 @@
  * 1. Work runs in the order in which it was submitted, and each sees what the ones before it wrote.
  * 2. A promise settles after the commit (design, invariant 1).
  * 3. Work may run twice, so it only reads and writes the database; a run that counts is a committed one.
- * 4. Work that throws is undone alone. What happens to the file as a whole fails all writes of the
- *    turn, and no reads.
+ * 4. Work that throws fails alone: the turn is undone, and each of its work gets a transaction of its
+ *    own. What happens to the file as a whole fails all writes of the turn, and no reads.
  * 5. A file that another connection has locked is tried again until `busyTimeoutMs` is over.
  *    Nothing blocks the event loop meanwhile, and work keeps its order.
  */
@@ -36,8 +36,6 @@ interface Work {
   readonly reject: (error: unknown) => void;
 }
 
-type Outcome = { readonly value: unknown } | { readonly error: unknown };
-
 /** The first retries follow at once: a lock is held for a fraction of a millisecond. */
 const QUICK_RETRIES = 5;
 const MAX_RETRY_DELAY_MS = 10;
@@ -47,6 +45,8 @@ export class GroupCommit {
   #queue: Work[] = [];
   #isScheduled = false;
   #isClosed = false;
+  /** How much work at the head of the queue is to run alone, because it has failed together. */
+  #aloneCount = 0;
   #retries = 0;
   #lockedSinceMs: number | undefined;
   #whenIdle: (() => void)[] = [];
@@ -58,7 +58,7 @@ export class GroupCommit {
   submit<T>(kind: WorkKind, run: (changed: Changed) => T): Promise<T> {
     if (this.#isClosed) return Promise.reject(closedError(this.#options.path));
     return new Promise<T>((resolve, reject) => {
-      // `resolve` gets what `run` gave, in `#settle`.
+      // `resolve` gets what `run` gave.
       this.#queue.push({ kind, run, resolve: resolve as (value: unknown) => void, reject });
       if (this.#isScheduled) return;
       this.#isScheduled = true;
@@ -73,22 +73,47 @@ export class GroupCommit {
   }
 
   #flush(): void {
-    const batch = this.#queue;
+    const batch = this.#queue.slice(0, this.#aloneCount > 0 ? 1 : undefined);
     const changedIds = new Set<string>();
-    let outcomes: Outcome[];
+    let values: unknown[];
     try {
-      outcomes = this.#transact(batch, changedIds);
+      values = this.#transact(batch, changedIds);
     } catch (error) {
-      if (isLocked(error) && this.#waitsForLock()) return;
-      outcomes = this.#failed(batch, error);
+      this.#rollback();
+      this.#failed(batch, error);
+      return;
     }
-    this.#queue = [];
-    this.#isScheduled = false;
+    this.#goOn(this.#queue.slice(batch.length));
+    for (const [index, { resolve }] of batch.entries()) resolve(values[index]);
+    if (batch.some(isWrite)) this.#options.onCommitted(changedIds);
+  }
+
+  /** Leaves `queue` to the next turn, if there is any. */
+  #goOn(queue: Work[]): void {
+    this.#queue = queue;
+    this.#aloneCount = Math.max(0, this.#aloneCount - 1);
     this.#lockedSinceMs = undefined;
     this.#retries = 0;
-    settle(batch, outcomes, this.#options.path);
-    for (const idle of this.#whenIdle.splice(0)) idle();
-    if (batch.some(({ kind }) => kind !== "read")) this.#options.onCommitted(changedIds);
+    this.#isScheduled = queue.length > 0;
+    if (this.#isScheduled) onNextTurn(() => this.#flush());
+    else for (const idle of this.#whenIdle.splice(0)) idle();
+  }
+
+  /** Decides who fails and who is tried again: all, each alone, or the reads without the writes. */
+  #failed(batch: readonly Work[], cause: unknown): void {
+    const { path, busyTimeoutMs } = this.#options;
+    if (isLocked(cause) && this.#waitsForLock()) return;
+    if (batch.length > 1 && !isLocked(cause) && !isOfFile(cause)) {
+      this.#goOn(this.#queue);
+      this.#aloneCount = batch.length;
+      return;
+    }
+    // Reads fail with the writes of their turn only if they also fail without them.
+    const writes = batch.filter(isWrite);
+    const failed = new Set(writes.length > 0 ? writes : batch);
+    this.#goOn(this.#queue.filter((work) => !failed.has(work)));
+    const error = isLocked(cause) ? lockedError(path, busyTimeoutMs, cause) : storeError(cause, path);
+    for (const { reject } of failed) reject(error);
   }
 
   /** True when the batch stays in the queue and another flush is under way. */
@@ -103,90 +128,29 @@ export class GroupCommit {
     return true;
   }
 
-  #transact(batch: readonly Work[], changedIds: Set<string>): Outcome[] {
-    try {
-      return this.#runTogether(batch, changedIds);
-    } catch (error) {
-      this.#rollback();
-      changedIds.clear();
-      if (batch.length === 1 || isLocked(error) || isOfFile(error)) throw error;
-    }
-    try {
-      return this.#runApart(batch, changedIds);
-    } catch (error) {
-      this.#rollback();
-      changedIds.clear();
-      throw error;
-    }
-  }
-
-  /** Throws what the first failing work throws, and then nothing counts. */
-  #runTogether(batch: readonly Work[], changedIds: Set<string>): Outcome[] {
+  #transact(batch: readonly Work[], changedIds: Set<string>): unknown[] {
     const { database } = this.#options;
-    const isAlone = batch.length === 1 && batch[0]?.kind === "single-statement-write";
-    if (!isAlone) this.#begin(batch);
-    const outcomes = batch.map(({ run }) => ({ value: run((id) => changedIds.add(id)) }));
-    if (!isAlone) database.exec("COMMIT");
-    return outcomes;
-  }
-
-  /** The slow way, after a failure: each work can be undone alone. */
-  #runApart(batch: readonly Work[], changedIds: Set<string>): Outcome[] {
-    const { database } = this.#options;
-    this.#begin(batch);
-    const outcomes = batch.map((work): Outcome => {
-      const changedHere: string[] = [];
-      database.exec("SAVEPOINT work");
-      try {
-        const value = work.run((id) => changedHere.push(id));
-        database.exec("RELEASE work");
-        for (const id of changedHere) changedIds.add(id);
-        return { value };
-      } catch (error) {
-        console.log("APART", work.kind, error, database.isTransaction);
-        if (isLocked(error) || isOfFile(error) || !database.isTransaction) throw error;
-        try { database.exec("ROLLBACK TO work"); } catch (e) { console.log("RB", e); throw e; }
-        try { database.exec("RELEASE work"); } catch (e) { console.log("RL", e, database.isTransaction); throw e; }
-        return { error };
-      }
-    });
-    database.exec("COMMIT");
-    return outcomes;
-  }
-
-  #begin(batch: readonly Work[]): void {
+    const changed = (executionId: string) => changedIds.add(executionId);
+    const [first] = batch;
+    if (batch.length === 1 && first?.kind === "single-statement-write") return [first.run(changed)];
     // A deferred transaction reads one snapshot and waits for no writer.
-    const isReadOnly = batch.every(({ kind }) => kind === "read");
-    this.#options.database.exec(isReadOnly ? "BEGIN" : "BEGIN IMMEDIATE");
+    database.exec(batch.some(isWrite) ? "BEGIN IMMEDIATE" : "BEGIN");
+    const values = batch.map(({ run }) => run(changed));
+    database.exec("COMMIT");
+    return values;
   }
 
   #rollback(): void {
-    // After some failures SQLite has rolled back by itself.
-    if (this.#options.database.isTransaction) this.#options.database.exec("ROLLBACK");
-  }
-
-  /** Outcomes of a batch whose transaction failed: reads get another, of their own. */
-  #failed(batch: readonly Work[], cause: unknown): Outcome[] {
-    const { path, busyTimeoutMs } = this.#options;
-    const error = isLocked(cause) ? lockedError(path, busyTimeoutMs, cause) : cause;
-    const reads = batch.filter(({ kind }) => kind === "read");
-    let readOutcomes: Outcome[] = reads.map(() => ({ error }));
-    if (reads.length > 0 && reads.length < batch.length) {
-      try {
-        readOutcomes = this.#transact(reads, new Set());
-      } catch (readError) {
-        readOutcomes = reads.map(() => ({ error: readError }));
-      }
+    const { database } = this.#options;
+    try {
+      // After some failures SQLite has rolled back by itself.
+      if (database.isTransaction) database.exec("ROLLBACK");
+    } catch {
+      // What failed before says more.
     }
-    const next = readOutcomes[Symbol.iterator]();
-    return batch.map(({ kind }): Outcome => (kind === "read" ? next.next().value : undefined) ?? { error });
   }
 }
 
-function settle(batch: readonly Work[], outcomes: readonly Outcome[], path: string): void {
-  for (const [index, { resolve, reject }] of batch.entries()) {
-    const outcome = outcomes[index] as Outcome;
-    if ("error" in outcome) reject(storeError(outcome.error, path));
-    else resolve(outcome.value);
-  }
+function isWrite({ kind }: Work): boolean {
+  return kind !== "read";
 }

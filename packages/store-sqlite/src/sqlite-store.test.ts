@@ -78,12 +78,9 @@ describe("SqliteStore", () => {
     });
 
     it("refuses a directory that does not exist, and a path that is a directory", async () => {
-      await expectToRefuse(
-        "TIDEMARK_STORE_PATH",
-        "directory that exists",
-        join(directory, "missing", "store.db"),
-      );
-      await expectToRefuse("TIDEMARK_STORE_PATH", directory, directory);
+      const missing = join(directory, "missing");
+      await expectToRefuse("TIDEMARK_STORE_PATH", `${missing} does not exist`, join(missing, "store.db"));
+      await expectToRefuse("TIDEMARK_STORE_PATH", "is a directory", directory);
     });
 
     it("refuses a file that is not a database, and leaves it as it is", async () => {

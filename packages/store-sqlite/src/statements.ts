@@ -25,11 +25,11 @@ const SQL = {
     WHERE execution_id = ?`,
   renew: "UPDATE executions SET due_at_ms = ? WHERE execution_id = ? AND epoch = ? AND status = 'RUNNING'",
 
-  // One statement refuses all that does not fit: a taken sequence number breaks the key; after a gap,
-  // or in an unknown execution, the number comes out as NULL, which the key does not take either.
+  // One statement refuses all that does not fit: a taken sequence number is not unique; after a gap,
+  // or in an unknown execution, the number comes out as NULL, which the column does not take.
   // `INSERT ... SELECT` would build a temporary table, because it reads the table that it writes.
   append: `
-    INSERT OR IGNORE INTO log VALUES (?1, CASE ?2
+    INSERT OR IGNORE INTO log (execution_id, sequence, entry) VALUES (?1, CASE ?2
       WHEN 1 THEN (SELECT 1 FROM executions WHERE execution_id = ?1)
       ELSE (SELECT sequence + 1 FROM log WHERE execution_id = ?1 AND sequence = ?2 - 1) END, ?3)`,
   entry: "SELECT entry FROM log WHERE execution_id = ? AND sequence = ?",

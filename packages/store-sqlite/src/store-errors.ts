@@ -6,6 +6,7 @@
 
 import { TidemarkError } from "@tidemark/protocol";
 
+const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_NOMEM = 7;
@@ -17,16 +18,28 @@ const SQLITE_CANTOPEN = 14;
 const SQLITE_PROTOCOL = 15;
 const SQLITE_NOTADB = 26;
 
-/** Source: errno.h, the same on Linux and macOS. SQLite reports Windows errors as `CANTOPEN` alone. */
-const EACCES = 13;
-
 /** Codes that say something about the file, so that no other operation fares better. */
 const FILE_CODES = [SQLITE_NOMEM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN, SQLITE_NOTADB];
 
-/** The primary result code, or `undefined` when the error is not one of SQLite. */
+/** What SQLite says for codes that matter here. The binding gives errors of `all` this text and no code. */
+const CODES_BY_TEXT: Readonly<Record<string, number>> = {
+  "database is locked": SQLITE_BUSY,
+  "database table is locked": SQLITE_LOCKED,
+  "out of memory": SQLITE_NOMEM,
+  "attempt to write a readonly database": SQLITE_READONLY,
+  "disk I/O error": SQLITE_IOERR,
+  "database disk image is malformed": SQLITE_CORRUPT,
+  "database or disk is full": SQLITE_FULL,
+  "unable to open database file": SQLITE_CANTOPEN,
+  "locking protocol": SQLITE_PROTOCOL,
+  "file is not a database": SQLITE_NOTADB,
+};
+
+/** The primary result code, 1 (an error of no special kind) if that is not known, `undefined` if the error is not SQLite's. */
 function resultCode(error: unknown): number | undefined {
-  const code = (error as { errcode?: unknown } | null | undefined)?.errcode;
-  return typeof code === "number" ? code & 0xff : undefined;
+  const { code, errcode, message } = (error ?? {}) as { code?: unknown; errcode?: unknown; message?: string };
+  if (typeof errcode === "number") return errcode & 0xff;
+  return code === "ERR_SQLITE_ERROR" ? (CODES_BY_TEXT[message as string] ?? SQLITE_ERROR) : undefined;
 }
 
 /** True when another connection is in the way and trying again helps. */
@@ -61,26 +74,19 @@ export function storeError(error: unknown, path: string): unknown {
         "the disk is full; nothing of this write was recorded. Free space and try again: the store goes on without a restart",
       );
     case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
       return failure(
         "NOT_WRITABLE",
-        `${text}; give this process write permission on the file and its directory`,
+        `${text}; give this process write permission on the file and its directory, and check its limit of open files`,
       );
-    case SQLITE_CANTOPEN:
-      return (error as { systemErrno?: number }).systemErrno === EACCES
-        ? failure(
-            "NOT_WRITABLE",
-            "permission denied; give this process write permission on the file and its directory",
-          )
-        : failure("PATH", "cannot be opened; the path must name a file in a directory that exists");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
       return failure("LOCKED", `${text}; find the process that holds the file, or raise busyTimeoutMs`);
+    case SQLITE_IOERR:
+      return failure("IO", `${text}; a write was not recorded. Check the disk and its file system`);
     default:
-      return failure(
-        "IO",
-        `${text}; the write, if it was one, was not recorded. Check the disk and its file system`,
-      );
+      return failure("UNEXPECTED", `${text}; a write was not recorded. Please report this with the cause`);
   }
 }
 

@@ -1,0 +1,79 @@
+/** Owns the form of a kept history, and how one is recorded and read. */
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { decodeEntry, type ExecutionHead, encodeEntry, type LogEntry } from "@tidemark/protocol";
+import { MemoryStore } from "@tidemark/store";
+import { createTestRuntime, type TestRuntime } from "../kit/test-runtime";
+import { goldenHandlers } from "./handlers";
+
+export interface GoldenHistory {
+  /** Version of Tidemark that recorded it. */
+  readonly release: string;
+  /** Key in `goldenHandlers`. */
+  readonly handler: string;
+  readonly head: ExecutionHead;
+  readonly entries: readonly LogEntry[];
+}
+
+interface GoldenFile {
+  readonly release: string;
+  readonly handler: string;
+  readonly head: ExecutionHead;
+  /** As a store keeps them, from sequence 1. */
+  readonly entries: readonly string[];
+}
+
+const DIRECTORY = join(__dirname, "golden");
+
+export function readGoldenHistories(): GoldenHistory[] {
+  return readdirSync(DIRECTORY)
+    .filter((file) => file.endsWith(".json"))
+    .sort()
+    .map((file) => {
+      const golden = JSON.parse(readFileSync(join(DIRECTORY, file), "utf8")) as GoldenFile;
+      return { ...golden, entries: golden.entries.map((text, index) => decodeEntry(text, index + 1)) };
+    });
+}
+
+/** Records the history of one handler on virtual time, callbacks answered by name. */
+export async function recordGolden(release: string, handler: string): Promise<string> {
+  const store = new MemoryStore();
+  const runtime = await createTestRuntime({ store });
+  const make = goldenHandlers[handler];
+  if (make === undefined) throw new Error(`there is no golden handler ${handler}`);
+  runtime.register(handler, make({ ran: 0 }));
+  runtime.register("echo", async (event: unknown) => event, { durable: false });
+  const executionId = await runtime.start(handler, { id: "g-1" });
+  await answerCallbacks(runtime, executionId);
+  const outcome = await runtime.runToEnd(executionId);
+  if (outcome.status !== "SUCCEEDED") throw new Error(`${handler} ended as ${JSON.stringify(outcome)}`);
+  const loaded = await store.load(executionId);
+  await runtime.close();
+  if (loaded === undefined) throw new Error("the execution has gone");
+  const golden: GoldenFile = {
+    release,
+    handler,
+    head: loaded.head,
+    entries: loaded.entries.map(encodeEntry),
+  };
+  mkdirSync(DIRECTORY, { recursive: true });
+  const path = join(DIRECTORY, `${release}-${handler}.json`);
+  // Append-only: `wx` refuses to replace what a release has recorded.
+  writeFileSync(path, `${JSON.stringify(golden, undefined, 1)}\n`, { flag: "wx" });
+  return path;
+}
+
+/** Moves time until a callback without a timeout waits, and answers it. */
+async function answerCallbacks(runtime: TestRuntime, executionId: string): Promise<void> {
+  for (let round = 0; round < 10; round++) {
+    await runtime.advance(31_000);
+    const open = (await runtime.history(executionId)).filter(
+      (event) => event.EventType === "CallbackStarted" && event.CallbackStartedDetails?.Timeout === undefined,
+    );
+    const callbackId = open.at(-1)?.CallbackStartedDetails?.CallbackId;
+    if (typeof callbackId !== "string") continue;
+    await runtime.client.sendCallbackSuccess(callbackId, '"an answer"').catch(() => {});
+    return;
+  }
+}
