@@ -8,8 +8,9 @@
  * 3. Actions that are due at the same time happen in the order of the case.
  */
 
+import type { ErrorObject, HistoryEvent } from "@tidemark/protocol";
+import type { TestRuntime } from "../kit/test-runtime";
 import type { CallbackAction } from "./cases";
-import type { ConformanceEvent, ConformanceRuntime, ErrorFields } from "./runtime-port";
 import type { Variables } from "./variables";
 
 /** Virtual time moves in steps this long between two looks at the history. Delays are whole seconds. */
@@ -22,15 +23,10 @@ interface PendingAction {
   armed?: { readonly callbackId: string; readonly dueAtMs: number };
 }
 
-interface CallbackEvent extends ConformanceEvent {
-  readonly Name?: string;
-  readonly CallbackStartedDetails?: { readonly CallbackId?: string };
-}
-
 /** Plays all actions; gives what could not be played. */
 export async function playCallbackActions(
   actions: readonly CallbackAction[],
-  runtime: ConformanceRuntime,
+  runtime: TestRuntime,
   executionId: string,
   variables: Variables,
 ): Promise<string[]> {
@@ -56,15 +52,15 @@ export async function playCallbackActions(
   );
 }
 
-function hasEnded(history: readonly ConformanceEvent[]): boolean {
+function hasEnded(history: readonly HistoryEvent[]): boolean {
   return /^Execution(Succeeded|Failed|TimedOut|Stopped)$/.test(history.at(-1)?.EventType ?? "");
 }
 
 /** Callbacks without an outcome, oldest first. */
-function openCallbacks(history: readonly ConformanceEvent[]): CallbackEvent[] {
+function openCallbacks(history: readonly HistoryEvent[]): HistoryEvent[] {
   const settled = new Set(
     history
-      .filter(({ EventType }) => /^Callback(Succeeded|Failed|TimedOut)$/.test(EventType ?? ""))
+      .filter(({ EventType }) => /^Callback(Succeeded|Failed|TimedOut)$/.test(EventType))
       .map(({ Id }) => Id),
   );
   return history.filter(({ EventType, Id }) => EventType === "CallbackStarted" && !settled.has(Id));
@@ -72,7 +68,7 @@ function openCallbacks(history: readonly ConformanceEvent[]): CallbackEvent[] {
 
 function arm(
   pending: readonly PendingAction[],
-  open: readonly CallbackEvent[],
+  open: readonly HistoryEvent[],
   nowMs: number,
   variables: Variables,
 ): void {
@@ -84,14 +80,14 @@ function arm(
     const name = variables.substitute(item.action.CallbackName);
     const callback = open.find((event) => isWildcard || event.Name === name);
     const callbackId = callback?.CallbackStartedDetails?.CallbackId;
-    if (callbackId === undefined) continue;
+    if (typeof callbackId !== "string") continue;
     item.armed = { callbackId, dueAtMs: nowMs + (item.action.Delay ?? 0) * 1000 };
   }
 }
 
 async function play(
   { action, armed }: PendingAction,
-  runtime: ConformanceRuntime,
+  runtime: TestRuntime,
   variables: Variables,
 ): Promise<void> {
   const { callbackId } = armed as NonNullable<typeof armed>;
@@ -105,7 +101,7 @@ async function play(
       break;
     case "failure":
       // The cases write an error as the API takes it.
-      await runtime.client.sendCallbackFailure(callbackId, (payload ?? {}) as ErrorFields);
+      await runtime.client.sendCallbackFailure(callbackId, (payload ?? {}) as ErrorObject);
       break;
     case "heartbeat":
       await runtime.client.sendCallbackHeartbeat(callbackId);

@@ -15,15 +15,16 @@
  * 7. An execution that has ended says so in its last event.
  */
 
+import type { HistoryEvent } from "@tidemark/protocol";
+import type { ExecutionOutcome } from "../kit/test-runtime";
 import type { ExpectedResult, YamlMap } from "./cases";
 import { matchValue, parsedJson, shown } from "./matcher";
-import type { ConformanceEvent, ExecutionOutcome } from "./runtime-port";
 import { Variables } from "./variables";
 
 /** One line of the comparison. */
 export interface HistoryRow {
   readonly expected?: YamlMap | undefined;
-  readonly actual?: ConformanceEvent | undefined;
+  readonly actual?: HistoryEvent | undefined;
   readonly problems: readonly string[];
 }
 
@@ -38,7 +39,7 @@ const ENDS_OF_EXECUTION = new Set(Object.values(END_OF_EXECUTION));
 /** Compares event by event, in our order. Binds the variables. */
 export function matchHistory(
   expected: readonly YamlMap[],
-  actual: readonly ConformanceEvent[],
+  actual: readonly HistoryEvent[],
   variables: Variables,
 ): HistoryRow[] {
   const rows: HistoryRow[] = actual.map((event, index) => ({
@@ -65,25 +66,18 @@ export function matchHistory(
   return rows.map((row, index) => withUnlisted(row, index, lastMatched, isComplete(expected)));
 }
 
-function numberingProblems(
-  event: ConformanceEvent,
-  previous: ConformanceEvent | undefined,
-  index: number,
-): string[] {
+function numberingProblems(event: HistoryEvent, previous: HistoryEvent | undefined, index: number): string[] {
   const problems: string[] = [];
   if (event.EventId !== index + 1) problems.push(`EventId is ${event.EventId}; expected ${index + 1}`);
   if (index === 0 && event.EventType !== "ExecutionStarted")
     problems.push("the first is not ExecutionStarted");
-  if (timeOf(event) < timeOf(previous)) problems.push("EventTimestamp is before that of the event before");
+  if (previous !== undefined && event.EventTimestamp < previous.EventTimestamp) {
+    problems.push("EventTimestamp is before that of the event before");
+  }
   return problems;
 }
 
-function timeOf(event: ConformanceEvent | undefined): number {
-  const { EventTimestamp } = (event ?? {}) as { EventTimestamp?: Date | string | number };
-  return EventTimestamp === undefined ? Number.NEGATIVE_INFINITY : new Date(EventTimestamp).getTime();
-}
-
-function positionOf(listed: YamlMap, actual: readonly ConformanceEvent[], lastMatched: number): number {
+function positionOf(listed: YamlMap, actual: readonly HistoryEvent[], lastMatched: number): number {
   if (typeof listed.EventId === "number") return listed.EventId - 1;
   const index = actual.findIndex(
     (event, position) => position > lastMatched && event.EventType === listed.EventType,
@@ -91,19 +85,19 @@ function positionOf(listed: YamlMap, actual: readonly ConformanceEvent[], lastMa
   return index === -1 ? actual.length : index;
 }
 
-function matchEvent(listed: YamlMap, event: ConformanceEvent, variables: Variables): string[] {
+function matchEvent(listed: YamlMap, event: HistoryEvent, variables: Variables): string[] {
   if (event.EventType !== listed.EventType) {
     return [`EventType is ${event.EventType}; expected ${shown(listed.EventType)}`];
   }
   const problems = matchValue(listed, event, variables, { members: "subset" });
-  const { ParentId } = event as { ParentId?: unknown };
+  const { ParentId } = event;
   if ("Id" in listed && !("ParentId" in listed) && ParentId !== undefined) {
     problems.push(`ParentId is ${shown(ParentId)}; expected none`);
   }
   return problems;
 }
 
-function idProblems(listed: YamlMap, event: ConformanceEvent, ids: Map<unknown, string>): string[] {
+function idProblems(listed: YamlMap, event: HistoryEvent, ids: Map<unknown, string>): string[] {
   const name = typeof listed.Id === "string" ? Variables.nameIn(listed.Id) : undefined;
   if (name === undefined || event.Id === undefined) return [];
   const other = ids.get(event.Id) ?? name;
@@ -128,7 +122,7 @@ function withUnlisted(row: HistoryRow, index: number, lastMatched: number, compl
 export function matchOutcome(
   expected: ExpectedResult,
   outcome: ExecutionOutcome,
-  history: readonly ConformanceEvent[],
+  history: readonly HistoryEvent[],
   variables: Variables,
 ): string[] {
   const problems: string[] = [];

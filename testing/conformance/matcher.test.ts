@@ -1,10 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is how the cases write variables.
 
+import type { HistoryEvent } from "@tidemark/protocol";
 import { parseCase, type YamlMap, type YamlValue } from "./cases";
 import { matchHistory, matchOutcome } from "./history-matcher";
 import { matchLogs, recordsOf } from "./log-matcher";
 import { matchValue } from "./matcher";
-import type { ConformanceEvent } from "./runtime-port";
 import { Variables } from "./variables";
 
 const SUBSET = { members: "subset" } as const;
@@ -100,8 +100,14 @@ describe("variables", () => {
   });
 });
 
-function event(EventId: number, EventType: string, fields: object = {}): ConformanceEvent {
-  return { EventId, EventType, [`${EventType}Details`]: {}, ...fields } as ConformanceEvent;
+function event(EventId: number, EventType: string, fields: object = {}): HistoryEvent {
+  return {
+    EventId,
+    EventType,
+    EventTimestamp: new Date(0),
+    [`${EventType}Details`]: {},
+    ...fields,
+  } as HistoryEvent;
 }
 
 const OURS = [
@@ -119,7 +125,7 @@ const LISTED: readonly YamlMap[] = [
 
 function historyProblems(
   listed: readonly YamlMap[],
-  ours: readonly ConformanceEvent[] = OURS,
+  ours: readonly HistoryEvent[] = OURS,
   variables = new Variables(),
 ): string[] {
   return matchHistory(listed, ours, variables).flatMap((row) => row.problems);
@@ -166,7 +172,7 @@ describe("matching a history", () => {
 
   it("refuses a parent where the case has none, and another one than the case's", () => {
     const ours = OURS.map((ourEvent) =>
-      ourEvent.EventId === 3 ? ({ ...ourEvent, ParentId: "9" } as ConformanceEvent) : ourEvent,
+      ourEvent.EventId === 3 ? ({ ...ourEvent, ParentId: "9" } as HistoryEvent) : ourEvent,
     );
     expect(historyProblems(LISTED, ours)).toEqual(["ParentId is 9; expected none"]);
     const withParent = LISTED.map((listed) => ("Id" in listed ? { ...listed, ParentId: "${ID1}" } : listed));

@@ -5,6 +5,8 @@
  * It has no word about single cases. What a case needs is in its file or in its handler.
  */
 
+import type { HistoryEvent } from "@tidemark/protocol";
+import type { ExecutionOutcome, TestRuntime } from "../kit/test-runtime";
 import { playCallbackActions } from "./callback-actions";
 import { captureOutput } from "./captured-output";
 import type { ConformanceCase } from "./cases";
@@ -12,10 +14,9 @@ import { HANDLERS, TARGETS } from "./handlers";
 import type { CaseWorld } from "./handlers/case-world";
 import { type HistoryRow, matchHistory, matchOutcome } from "./history-matcher";
 import { matchLogs, recordsOf } from "./log-matcher";
-import type { ConformanceEvent, ConformanceRuntime, ExecutionOutcome } from "./runtime-port";
 import { Variables } from "./variables";
 
-export type CreateRuntime = () => Promise<ConformanceRuntime>;
+export type CreateRuntime = () => Promise<TestRuntime>;
 
 export interface CaseReport {
   readonly id: string;
@@ -31,7 +32,7 @@ export interface CaseReport {
 const MAX_RUN_MS = 20_000;
 
 interface Driven {
-  readonly history: readonly ConformanceEvent[];
+  readonly history: readonly HistoryEvent[];
   /** Absent when the case does not say how it ends. */
   readonly outcome?: ExecutionOutcome | undefined;
   readonly problems: readonly string[];

@@ -100,8 +100,9 @@ class VirtualRuntime implements TestRuntime {
   }
 
   async runToEnd(executionId: string): Promise<ExecutionOutcome> {
-    await this.settle();
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      // A crash leaves no worker behind.
+      await this.settle();
       const head = await this.store.head(executionId);
       if (head === undefined) throw new Error(`execution ${executionId} does not exist`);
       const { status, result, error } = head;

@@ -132,7 +132,10 @@ export class Session implements DurableExecutionClient {
     const interrupted = hasFailed
       ? [...this.#state.startedSteps].map((id): OutsideEvent => ({ kind: "step_interrupted", id }))
       : [];
-    if (events.length === 0 && !hasFailed) return { kind: "nothing-new" };
+    if (!hasFailed && events.every((event) => event.kind === "callback_heartbeat")) {
+      this.#postpone(events, nowMs);
+      return { kind: "nothing-new" };
+    }
     const barren = hasFailed ? countBarren(loaded.entries) : 0;
     const records = [...interrupted, ...events].map((event): LogRecord => ({ event }));
     const appended = await this.#append(records, nowMs, previous);
@@ -142,6 +145,16 @@ export class Session implements DurableExecutionClient {
     return barren > 0 && events.length === 0
       ? { kind: "barren", count: barren, previous }
       : { kind: "ready" };
+  }
+
+  /** Heartbeats move deadlines; alone they are no reason to run. They stay in the inbox until something is. */
+  #postpone(heartbeats: readonly OutsideEvent[], nowMs: number): void {
+    const transition = apply(
+      this.#state,
+      heartbeats.map((event) => ({ event })),
+      nowMs,
+    );
+    if (!isRejection(transition)) this.#state.commit(transition);
   }
 
   #replay(entry: LogEntry): void {

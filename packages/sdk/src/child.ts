@@ -182,6 +182,9 @@ async function runBody<T>(
     attempt: undefined,
     invocation: engine,
   };
+  // Siblings that are asked for together are recorded before the code of any of them runs.
+  await null;
+  if (engine.hasEnded || !operation.isLive()) return new Promise(() => {});
   const call = () => runIn(running, () => body.run(scope, operation));
   if (engine.observer === undefined) return call();
   return engine.observer.context(record ?? operation.describe(), record !== undefined, call);
@@ -241,7 +244,7 @@ export function runVirtual<T>(
 ): Promise<Settled<T>> {
   const inner = new Scope(scope, { prefix: id, parentId: scope.parentId, name });
   const running = { scope: inner, operationId: id, operationName: name, attempt: undefined, invocation };
-  return call(() => runIn(running, () => run(inner))).then(
+  return afterSiblings(() => runIn(running, () => run(inner))).then(
     (value): Settled<T> => {
       inner.hasEnded = true;
       return { ok: true, value };
@@ -254,6 +257,7 @@ export function runVirtual<T>(
   );
 }
 
-async function call<T>(fn: () => Promise<T>): Promise<T> {
+async function afterSiblings<T>(fn: () => Promise<T>): Promise<T> {
+  await null;
   return fn();
 }

@@ -15,48 +15,68 @@ export interface Delivery {
   readonly isNew: boolean;
 }
 
+interface Ranked {
+  readonly delivery: Delivery;
+  /** Position in the log; backends that do not say it are followed by time. */
+  readonly order: number | undefined;
+  readonly timeMs: number;
+  readonly depth: number;
+  readonly position: number;
+}
+
 /** What the log delivers to an invocation that begins with these operations. */
 export function recordedDeliveries(
   operations: ReadonlyMap<string, Operation>,
   updatedIds: ReadonlySet<string>,
 ): Delivery[] {
-  const ranked: { delivery: Delivery; rank: number }[] = [];
-  let position = 0;
+  const ranked: Ranked[] = [];
   for (const [operationId, operation] of operations) {
-    position += 1;
-    if (operation.Type === "EXECUTION" || isHidden(operation, operations)) continue;
-    const isNew = updatedIds.has(operationId);
-    if (operation.Type === "CALLBACK") {
-      const rank = operation.StartOrder ?? rankByTime(operation.StartTimestamp, position);
-      ranked.push({ delivery: { operationId, kind: "start", isNew: false }, rank });
+    if (operation.Type === "EXECUTION") continue;
+    const isCallback = operation.Type === "CALLBACK";
+    const hasSettled = isSettled(operation);
+    if (!isCallback && !hasSettled) continue;
+    const depth = visibleDepth(operation, operations);
+    if (depth === undefined) continue;
+    const position = ranked.length;
+    if (isCallback) {
+      const timeMs = operation.StartTimestamp?.getTime() ?? 0;
+      const delivery: Delivery = { operationId, kind: "start", isNew: false };
+      ranked.push({ delivery, order: operation.StartOrder, timeMs, depth, position });
     }
-    if (isSettled(operation)) {
-      const rank = operation.SettleOrder ?? rankByTime(operation.EndTimestamp, position);
-      ranked.push({ delivery: { operationId, kind: "settle", isNew }, rank });
+    if (hasSettled) {
+      const timeMs = operation.EndTimestamp?.getTime() ?? 0;
+      const delivery: Delivery = { operationId, kind: "settle", isNew: updatedIds.has(operationId) };
+      ranked.push({ delivery, order: operation.SettleOrder, timeMs, depth, position });
     }
   }
-  ranked.sort((a, b) => Number(a.delivery.isNew) - Number(b.delivery.isNew) || a.rank - b.rank);
-  return ranked.map(({ delivery }) => delivery);
+  return ranked.sort(byOrder).map(({ delivery }) => delivery);
 }
 
-/** True under a context that has ended and is not rebuilt: its code does not run again. */
-function isHidden(operation: Operation, operations: ReadonlyMap<string, Operation>): boolean {
-  let parentId = operation.ParentId;
-  while (parentId !== undefined) {
+function byOrder(a: Ranked, b: Ranked): number {
+  if (a.order !== undefined && b.order !== undefined) return a.order - b.order;
+  return (
+    Number(a.delivery.isNew) - Number(b.delivery.isNew) ||
+    a.timeMs - b.timeMs ||
+    // Within a millisecond: an id before its outcome, children before their context.
+    Number(a.delivery.kind === "settle") - Number(b.delivery.kind === "settle") ||
+    b.depth - a.depth ||
+    a.position - b.position
+  );
+}
+
+/** How deep the operation lies; `undefined` under a context that has ended and is not rebuilt: its code does not run again. */
+function visibleDepth(operation: Operation, operations: ReadonlyMap<string, Operation>): number | undefined {
+  let depth = 0;
+  for (let parentId = operation.ParentId; parentId !== undefined; depth++) {
     const parent = operations.get(parentId);
-    if (parent === undefined) return false;
-    if (isSettled(parent) && !isRebuilt(parent)) return true;
+    if (parent === undefined) return depth;
+    if (isSettled(parent) && !isRebuilt(parent)) return undefined;
     parentId = parent.ParentId;
   }
-  return false;
+  return depth;
 }
 
 /** A context whose result is rebuilt by running its code over its recorded children. */
 export function isRebuilt(operation: Operation): boolean {
   return operation.Status === "SUCCEEDED" && operation.ContextDetails?.ReplayChildren === true;
-}
-
-/** For backends that do not say the order: by end time, and by position within a millisecond. */
-function rankByTime(timestamp: Date | undefined, position: number): number {
-  return (timestamp?.getTime() ?? 0) + position / 1e7;
 }

@@ -15,6 +15,7 @@ import {
 } from "@tidemark/protocol";
 import { DurablePromise } from "./durable-promise.js";
 import type { Engine, Handle } from "./engine.js";
+import type { PluginObserver } from "./plugin-observer.js";
 import { replayMismatch } from "./replay-check.js";
 import type { Scope } from "./scope.js";
 
@@ -102,16 +103,27 @@ export class LiveOperation<T> implements Handle {
   }
 
   progress(operation: Operation): void {
-    if (this.isLive()) this.#kind.progress?.(this, operation);
+    if (!this.isLive()) return;
+    const { observer } = this.engine;
+    if (operation.Status === "PENDING" && observer?.wantsAttemptEnds === true) {
+      this.engine
+        .pauseFor(observer.attemptEnded(operation))
+        .catch((error: unknown) => this.engine.fail(error));
+    }
+    this.#kind.progress?.(this, operation);
   }
 
   deliver(delivery: "start" | "settle", isNew: boolean): boolean | Promise<boolean> {
     const record = this.engine.find(this.id) as Operation;
     if (delivery === "start") return this.#kind.started?.(record) ?? false;
-    const { observer } = this.engine;
-    if (isNew && observer?.wantsEnds === true) {
-      return observer.ended(record, false).then(() => this.#settle(record));
-    }
+    if (isNew && this.engine.observer !== undefined)
+      return this.#settleObserved(record, this.engine.observer);
+    return this.#settle(record);
+  }
+
+  async #settleObserved(record: Operation, observer: PluginObserver): Promise<boolean> {
+    if (record.Type === "STEP" && observer.wantsAttemptEnds) await observer.attemptEnded(record);
+    if (observer.wantsEnds) await observer.ended(record, false);
     return this.#settle(record);
   }
 

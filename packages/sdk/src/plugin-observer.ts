@@ -26,6 +26,7 @@ export class PluginObserver {
   readonly wantsChanges: boolean;
   readonly wantsStarts: boolean;
   readonly wantsEnds: boolean;
+  readonly wantsAttemptEnds: boolean;
   /** All operations as plugins see them; kept up to date one by one, never rebuilt. */
   readonly infos: Record<string, OperationInfo> = {};
   readonly #executionArn: string;
@@ -37,6 +38,7 @@ export class PluginObserver {
     this.wantsChanges = true;
     this.wantsStarts = runner.has("onOperationStart");
     this.wantsEnds = runner.has("onOperationEnd");
+    this.wantsAttemptEnds = runner.has("onOperationAttemptEnd");
     this.#executionArn = options.executionArn;
     for (const [id, operation] of options.operations) {
       this.infos[id] = operationInfo(operation, !options.updatedIds.has(id));
@@ -66,20 +68,19 @@ export class PluginObserver {
     });
   }
 
-  /** Runs one attempt between its hooks. */
+  /** Runs one attempt after its start hook; the end hook follows when the end is recorded. */
   async attempt<T>(operation: Operation, attempt: number, fn: () => T | Promise<T>): Promise<T> {
     const { status: _status, error: _error, ...info } = operationInfo(operation, false);
     const attemptInfo: AttemptInfo = { ...info, status: "STARTED", attempt };
     await this.runner.onOperationAttemptStart(attemptInfo);
-    try {
-      const value = await this.runner.wrapOperationAttemptFn(attemptInfo, fn);
-      await this.runner.onOperationAttemptEnd({ ...attemptInfo, outcome: "SUCCEEDED" });
-      return value;
-    } catch (error) {
-      const failure = error instanceof Error ? { error } : {};
-      await this.runner.onOperationAttemptEnd({ ...attemptInfo, outcome: "FAILED", ...failure });
-      throw error;
-    }
+    return this.runner.wrapOperationAttemptFn(attemptInfo, fn);
+  }
+
+  /** An attempt has ended with this record: settled, or pending the next attempt. */
+  async attemptEnded(operation: Operation): Promise<void> {
+    const info = operationInfo(operation, false);
+    const outcome = operation.StepDetails?.Error === undefined ? "SUCCEEDED" : "FAILED";
+    await this.runner.onOperationAttemptEnd({ ...info, attempt: info.attempt ?? 1, outcome });
   }
 
   /** Runs the code of a context. */
