@@ -18,6 +18,9 @@ export type Layers = Readonly<Record<string, Layer>>;
 
 const SCOPE = "@tidemark/";
 
+/** How a finding about `import(expression)` begins. */
+export const DYNAMIC = "imports dynamically";
+
 /** Imports that the matrix does not allow. Tests may import more, but nothing deep. */
 export function forbiddenImports(files: readonly SourceFile[], layers: Layers): Finding[] {
   return files.flatMap((file) =>
@@ -30,6 +33,7 @@ export function forbiddenImports(files: readonly SourceFile[], layers: Layers): 
 
 function forbidden(file: SourceFile, imported: ImportedModule, layers: Layers): string | undefined {
   const { specifier } = imported;
+  if (imported.isComputed) return `${DYNAMIC} what ${specifier} says; name the module`;
   if (specifier.startsWith(".")) return forbiddenRelative(file, specifier);
   if (specifier.startsWith(SCOPE) && specifier.slice(SCOPE.length).includes("/")) {
     return `imports "${specifier}"; import the package itself, its index has all that is public`;

@@ -10,6 +10,8 @@ export interface ImportedModule {
   readonly names: readonly string[] | "all";
   /** Whether it is passed on by `export ... from`. */
   readonly isReExport: boolean;
+  /** Whether the specifier is an expression and not a text. */
+  readonly isComputed: boolean;
 }
 
 export interface ExportedName {
@@ -59,7 +61,8 @@ function imported(
 ): ImportedModule | undefined {
   const specifier = nameOf(isNode(source) && source.type === "TSLiteralType" ? source.literal : source);
   if (specifier === undefined) return undefined;
-  return { specifier, line: lineOf(node), names, isReExport };
+  const isComputed = isNode(source) && source.type === "Identifier";
+  return { specifier, line: lineOf(node), names, isReExport, isComputed };
 }
 
 function specifiers(node: SyntaxNode): SyntaxNode[] {

@@ -94,8 +94,9 @@ export function decodeEntry(text: string, sequence: number): LogEntry {
   const encoded = parse(text, sequence);
   const records: LogRecord[] = [];
   for (const record of encoded.r) {
-    if ("k" in record) decodeUpdate(record, encoded.t, records);
-    else records.push({ event: record.e });
+    if (isEvent(record)) records.push({ event: record.e });
+    else if (isUpdate(record)) decodeUpdate(record, encoded.t, records);
+    else throw corrupt(sequence);
   }
   const entry = { sequence, epoch: encoded.e, nonce: encoded.n, atMs: encoded.t, records };
   return encoded.b === undefined ? entry : { ...entry, barrier: encoded.b };
@@ -106,19 +107,38 @@ function parse(text: string, sequence: number): EncodedEntry {
   try {
     encoded = JSON.parse(text);
   } catch (cause) {
-    throw new TidemarkError(
-      "TIDEMARK_LOG_CORRUPT",
-      `log entry ${sequence} is not readable; restore the store from a backup`,
-      { cause },
-    );
+    throw corrupt(sequence, cause);
   }
-  if (encoded?.v !== ENTRY_VERSION || !Array.isArray(encoded.r)) {
+  const version: unknown = encoded?.v;
+  if (typeof version === "number" && version !== ENTRY_VERSION) {
     throw new TidemarkError(
       "TIDEMARK_LOG_VERSION",
-      `log entry ${sequence} has format ${JSON.stringify(encoded?.v)}, this version of Tidemark reads ${ENTRY_VERSION}; upgrade the process that reads it`,
+      `log entry ${sequence} has format ${version}, this version of Tidemark reads ${ENTRY_VERSION}; upgrade the process that reads it`,
     );
   }
+  if (version !== ENTRY_VERSION || !Array.isArray(encoded.r)) throw corrupt(sequence);
   return encoded;
+}
+
+function corrupt(sequence: number, cause?: unknown): TidemarkError {
+  return new TidemarkError(
+    "TIDEMARK_LOG_CORRUPT",
+    `log entry ${sequence} is not readable; restore the store from a backup`,
+    { cause },
+  );
+}
+
+function isEvent(record: unknown): record is { e: OutsideEvent } {
+  const event = (record as { e?: { kind?: unknown } } | null)?.e;
+  return typeof event?.kind === "string";
+}
+
+function isUpdate(record: unknown): record is EncodedUpdate {
+  const { i, k } = (record ?? {}) as { i?: unknown; k?: unknown };
+  if (typeof i !== "string" || typeof k !== "string") return false;
+  const isFolded = k.length === 3 && k[1] === ACTION_CODES.START;
+  if (k.length !== 2 && !isFolded) return false;
+  return TYPES[k[0] as string] !== undefined && ACTIONS[k[k.length - 1] as string] !== undefined;
 }
 
 function encodeRecords(records: readonly LogRecord[], atMs: number): EncodedEntry["r"] {
@@ -152,7 +172,12 @@ function isFoldable(start: OperationUpdate, end: OperationUpdate): boolean {
     start.Name === end.Name &&
     start.SubType === end.SubType &&
     start.ParentId === end.ParentId &&
-    (start.Type === "STEP" || start.Type === "CONTEXT")
+    (start.Type === "STEP" || start.Type === "CONTEXT") &&
+    // The one record has no room for more of the START than its time.
+    start.Payload === undefined &&
+    start.Error === undefined &&
+    start.StepOptions === undefined &&
+    start.ContextOptions === undefined
   );
 }
 

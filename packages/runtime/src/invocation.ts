@@ -35,7 +35,7 @@ export type RegisteredFunction =
   | { readonly durable: true; readonly handler: DurableHandler }
   | { readonly durable: false; readonly handler: PlainHandler };
 
-export interface InvocationOptions {
+interface InvocationOptions {
   readonly store: ExecutionStore;
   readonly clock: Clock;
   readonly head: ExecutionHead;

@@ -33,7 +33,7 @@ import {
 import { type ExecutionStore, type InboxEvent, type LoadedExecution, settleKey } from "@tidemark/store";
 import type { Clock } from "./clock.js";
 
-export interface SessionOptions {
+interface SessionOptions {
   readonly store: ExecutionStore;
   readonly clock: Clock;
   readonly head: ExecutionHead;
@@ -41,7 +41,7 @@ export interface SessionOptions {
 }
 
 /** What opening found. */
-export type Opened =
+type Opened =
   | { readonly kind: "ready" }
   /** Nothing has happened since the last invocation: there is no reason for another one. */
   | { readonly kind: "nothing-new" }

@@ -35,7 +35,7 @@ export type WaitForCallbackSubmitterFunc<TLogger extends DurableLogger = Durable
   context: WaitForCallbackContext<TLogger>,
 ) => Promise<void>;
 
-export interface CallbackSpec {
+interface CallbackSpec {
   readonly name: string | undefined;
   readonly options: CallbackOptions;
   readonly deserializer: AnySerdesDeserializer | undefined;

@@ -16,7 +16,7 @@ const START_DELAY_MS = 500;
 const MAX_REMOTE_UPDATES = 250;
 const MAX_REMOTE_BYTES = 750 * 1024;
 
-export interface CheckpointerOptions {
+interface CheckpointerOptions {
   readonly client: DurableExecutionClient;
   readonly executionArn: string;
   readonly token: string;

@@ -58,7 +58,7 @@ export interface ContextBody<T> {
   readonly errorMapper: (error: DurableOperationError) => Error;
 }
 
-export interface ContextIdentity {
+interface ContextIdentity {
   readonly name: string | undefined;
   readonly subType: string;
 }

@@ -19,7 +19,7 @@ import { perform } from "./lifecycle.js";
 import type { Scope } from "./scope.js";
 import { type AnySerdes, deserializeJson, serializeJson } from "./serdes.js";
 
-export interface CombinatorSpec<T> {
+interface CombinatorSpec<T> {
   readonly name: string | undefined;
   readonly promises: readonly PromiseLike<unknown>[];
   readonly combine: (promises: readonly PromiseLike<unknown>[]) => Promise<T>;

@@ -92,7 +92,7 @@ export const CompletionConfig = {
 } as const;
 
 /** What has happened in a batch so far. */
-export interface Progress {
+interface Progress {
   readonly successCount: number;
   readonly failureCount: number;
   readonly totalCount: number;

@@ -60,7 +60,7 @@ import {
 } from "./wait-for-condition.js";
 
 /** What all contexts of one invocation share. */
-export interface Invocation {
+interface Invocation {
   readonly engine: Engine;
   readonly lambdaContext: LambdaContext;
   readonly logData: () => ReturnType<Parameters<typeof createContextLogger>[0]["logData"]>;

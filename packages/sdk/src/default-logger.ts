@@ -16,9 +16,9 @@ import type { DurableLogData, DurableLogger, DurableLoggingContext } from "./log
 type Level = "DEBUG" | "INFO" | "WARN" | "ERROR";
 
 /** What plugins add to each line. */
-export type LogFields = Record<string, string | number | boolean>;
+type LogFields = Record<string, string | number | boolean>;
 
-export interface DefaultLoggerOptions {
+interface DefaultLoggerOptions {
   readonly executionArn: string;
   readonly requestId: string;
   readonly tenantId?: string | undefined;

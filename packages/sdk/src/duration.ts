@@ -31,7 +31,7 @@ const SECONDS_PER_UNIT: ReadonlyMap<string, number> = new Map([
   ["seconds", 1],
 ]);
 
-export interface DurationLimits {
+interface DurationLimits {
   /** Smallest total that is accepted, in seconds. Default 1. */
   readonly minimumSeconds?: number;
 }

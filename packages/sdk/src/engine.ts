@@ -53,7 +53,7 @@ export type Outcome =
   /** The invocation cannot go on. */
   | { readonly kind: "failed"; readonly error: unknown };
 
-export interface EngineOptions {
+interface EngineOptions {
   readonly client: DurableExecutionClient;
   readonly executionArn: string;
   readonly token: string;

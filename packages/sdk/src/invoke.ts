@@ -15,7 +15,7 @@ export interface InvokeConfig<I, O> {
   tenantId?: string;
 }
 
-export interface InvokeSpec {
+interface InvokeSpec {
   readonly name: string | undefined;
   readonly functionName: string;
   readonly input: unknown;

@@ -25,7 +25,7 @@ export type Settled<T> =
   | { readonly ok: false; readonly error: Error };
 
 /** Takes the outcome; gives true when code of the user may run now. */
-export type Sink<T> = (settled: Settled<T>) => boolean;
+type Sink<T> = (settled: Settled<T>) => boolean;
 
 export interface OperationKind<T> {
   readonly type: OperationType;
@@ -43,7 +43,7 @@ export interface OperationKind<T> {
   read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>>;
 }
 
-export type UpdateFields = Pick<
+type UpdateFields = Pick<
   OperationUpdate,
   "Payload" | "ContextOptions" | "StepOptions" | "WaitOptions" | "CallbackOptions" | "ChainedInvokeOptions"
 > & { Error?: ErrorObject };

@@ -21,7 +21,7 @@ import {
 const VARIABLE = "DURABLE_EXECUTION_PLUGINS";
 const PROVIDER = "durableExecutionPluginProvider";
 
-export interface PluginLoaderOptions {
+interface PluginLoaderOptions {
   /** Default: `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Default: resolves the specifier from the application's folder and imports it. */

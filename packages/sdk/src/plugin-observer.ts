@@ -10,7 +10,7 @@ import { operationInfo } from "./operation-info.js";
 import type { AttemptInfo, OperationInfo } from "./plugin.js";
 import type { PluginRunner } from "./plugin-runner.js";
 
-export interface PluginObserverOptions {
+interface PluginObserverOptions {
   readonly runner: PluginRunner;
   readonly executionArn: string;
   /** As they are when the invocation begins. */

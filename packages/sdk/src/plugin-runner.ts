@@ -23,7 +23,7 @@ import type {
   OperationInfo,
 } from "./plugin.js";
 
-export type PluginHook = keyof DurableInstrumentationPlugin;
+type PluginHook = keyof DurableInstrumentationPlugin;
 
 /** All plugins as one. No method ever throws or rejects, but for what the wrapped `fn` does. */
 export interface PluginRunner {

@@ -86,7 +86,7 @@ export interface ChildContextInfo extends OperationInfo {
 }
 
 /** What every hook about an invocation is told. */
-export interface InvocationBaseInfo {
+interface InvocationBaseInfo {
   requestId: string;
   executionArn: string;
   /** The event of the handler. */
@@ -124,9 +124,9 @@ export interface OperationChangeInfo {
   operations: Record<string, OperationInfo>;
 }
 
-export type CustomerFnResult = unknown;
+type CustomerFnResult = unknown;
 /** The code of the user that a wrap hook stands around. */
-export type CustomerFn = () => CustomerFnResult;
+type CustomerFn = () => CustomerFnResult;
 
 /**
  * Observes executions: for traces, metrics and logs. All hooks are optional.

@@ -18,7 +18,7 @@ import {
   warnOnConsole,
 } from "./logger.js";
 
-export interface ContextLoggerOptions {
+interface ContextLoggerOptions {
   /** The logger that is configured now. */
   readonly getBase: () => DurableLogger;
   /** True while what is logged has been logged before. */

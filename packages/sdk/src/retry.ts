@@ -227,7 +227,7 @@ function listOption<Item>(
 }
 
 /** The function whose configuration is checked, and the code that its errors have. */
-export interface ConfigOwner {
+interface ConfigOwner {
   readonly name: string;
   readonly code: string;
 }

@@ -52,7 +52,7 @@ export class Scope {
 }
 
 /** What the code that is running belongs to. */
-export interface Running {
+interface Running {
   /** The scope whose context may be used here; `undefined` inside a step body. */
   readonly scope: Scope | undefined;
   /** The operation on whose behalf it runs, for log lines. */

@@ -44,7 +44,7 @@ export type StepFunc<T, Logger extends DurableLogger = DurableLogger> = (
  */
 const MAX_INTERRUPTIONS = 3;
 
-export interface StepSpec {
+interface StepSpec {
   readonly name: string | undefined;
   readonly fn: StepFunc<unknown>;
   readonly semantics: StepSemantics;

@@ -13,7 +13,7 @@ import type { DurableLogger } from "./logger.js";
 import type { Scope } from "./scope.js";
 import { type AnySerdes, type AnySerdesDeserializer, defaultSerdes } from "./serdes.js";
 
-export interface WaitForCallbackSpec {
+interface WaitForCallbackSpec {
   readonly name: string | undefined;
   readonly submitter: WaitForCallbackSubmitterFunc<DurableLogger>;
   readonly config: WaitForCallbackConfig<unknown>;

@@ -25,7 +25,7 @@ export interface WaitForConditionConfig<T> {
   serdes?: Serdes<T>;
 }
 
-export interface WaitForConditionSpec {
+interface WaitForConditionSpec {
   readonly name: string | undefined;
   readonly check: WaitForConditionCheckFunc<unknown>;
   readonly waitStrategy: WaitForConditionWaitStrategyFunc<unknown>;
