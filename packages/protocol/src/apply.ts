@@ -7,12 +7,24 @@
 
 import type { Timer } from "./due.js";
 import { callbackId } from "./ids.js";
-import { isSettled, type Operation } from "./operation.js";
+import { isSettled, type Operation, type OperationType } from "./operation.js";
 import type { OutsideEvent } from "./outside-event.js";
 import type { LogRecord } from "./record.js";
 import type { ExecutionState, Transition } from "./state.js";
 import type { OperationUpdate } from "./update.js";
-import { invalidUpdate } from "./validate-update.js";
+import { endedAncestor, invalidUpdate } from "./validate-update.js";
+
+/** The kind of operation that an event is for. */
+const EVENT_TYPES = {
+  wait_elapsed: "WAIT",
+  retry_ready: "STEP",
+  callback_succeeded: "CALLBACK",
+  callback_failed: "CALLBACK",
+  callback_timed_out: "CALLBACK",
+  callback_heartbeat: "CALLBACK",
+  invoke_settled: "CHAINED_INVOKE",
+  step_interrupted: "STEP",
+} as const satisfies Record<OutsideEvent["kind"], OperationType>;
 
 /** Why records were not applied. Nothing has changed. */
 export interface Rejection {
@@ -193,10 +205,14 @@ class Draft {
     return operation;
   }
 
-  /** First record wins (invariant 5): an event for a settled or unknown operation does nothing. */
+  /**
+   * First record wins (invariant 5), and nothing happens below what has ended (invariant 10): an
+   * event that comes too late, or for another kind of operation, does nothing.
+   */
   event(event: OutsideEvent): void {
     const current = this.find(event.id);
-    if (current === undefined || isSettled(current)) return;
+    if (current?.Type !== EVENT_TYPES[event.kind] || isSettled(current)) return;
+    if (endedAncestor(current.ParentId, (id) => this.find(id)) !== undefined) return;
     const at = this.#advance(this.#ceilingMs);
     const order = this.#order++;
     switch (event.kind) {

@@ -40,13 +40,25 @@ function invalidParent(
   if (parent === undefined || parent.Type !== "CONTEXT") {
     return `operation ${update.Id}: parent ${parentId} is not a context of this execution`;
   }
-  // Invariant 10. A parent that is itself under a settled context has been dropped already.
-  if (isSettled(parent)) return `operation ${update.Id}: parent ${parentId} has ended`;
+  const ended = endedAncestor(parentId, find);
+  if (ended === undefined) return undefined;
+  return `operation ${update.Id}: ${ended === parentId ? "parent" : "ancestor"} ${ended} has ended`;
+}
+
+/** The nearest ancestor, from `parentId` up, that has settled or is gone: nothing happens below it (invariant 10). */
+export function endedAncestor(
+  parentId: string | undefined,
+  find: (id: string) => Operation | undefined,
+): string | undefined {
+  for (let id = parentId; id !== undefined; ) {
+    const ancestor = find(id);
+    if (ancestor === undefined || isSettled(ancestor)) return id;
+    id = ancestor.ParentId;
+  }
   return undefined;
 }
 
 function invalidTransition(update: OperationUpdate, current: Operation | undefined): string | undefined {
-  if (update.Type === "EXECUTION") return undefined;
   if (current === undefined) return undefined;
   if (current.Type !== update.Type)
     return `operation ${update.Id} is a ${current.Type}, not a ${update.Type}`;

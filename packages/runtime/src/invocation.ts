@@ -91,7 +91,7 @@ export class Invocation {
     if (this.#options.clock.nowMs() >= head.timeoutAtMs) return this.#timeOut();
     const loaded = await store.load(this.executionId);
     if (loaded === undefined || loaded.head.epoch !== this.epoch) return;
-    const opened = await this.#session.open(loaded);
+    const opened = await this.#session.open(loaded, (count, previous) => this.#mayInvoke(count, previous));
     switch (opened.kind) {
       case "superseded":
         return;
@@ -99,12 +99,17 @@ export class Invocation {
         return this.#suspend(head.lastInvocation);
       case "barren":
         if (opened.count >= maxBarrenInvocations) return this.#stopBarren(opened.count, opened.previous);
-        if (await this.#backOff(opened.count, opened.previous)) return;
-        break;
+        return this.#suspendUntil(retryAtMs(opened.count, opened.previous), opened.previous);
       case "ready":
-        break;
+        return this.#invoke();
     }
-    await this.#invoke();
+  }
+
+  /** The first failure is tried again at once; after that the wait grows, up to a limit of tries. */
+  #mayInvoke(barrenCount: number, previous: InvocationEnd): boolean {
+    if (barrenCount < 2) return true;
+    if (barrenCount >= this.#options.maxBarrenInvocations) return false;
+    return retryAtMs(barrenCount, previous) <= this.#options.clock.nowMs();
   }
 
   async #invoke(): Promise<void> {
@@ -172,46 +177,25 @@ export class Invocation {
     return fn.handler(event, context);
   }
 
-  async #suspend(invocation: InvocationEnd | undefined): Promise<void> {
-    const { store, head } = this.#options;
-    this.#session.close();
-    const dueAtMs = Math.min(this.#session.nextDueMs ?? Number.POSITIVE_INFINITY, head.timeoutAtMs);
-    await store.suspend({
-      executionId: this.executionId,
-      epoch: this.epoch,
-      inboxCount: this.#session.inboxCount,
-      dueAtMs,
-      invocation,
-    });
+  #suspend(invocation: InvocationEnd | undefined): Promise<void> {
+    return this.#suspendUntil(this.#session.nextDueMs ?? Number.POSITIVE_INFINITY, invocation);
   }
 
   /** Gives the lease back after a failure; the execution is tried again after the delay. */
-  async #release(error: ErrorObject, delayMs: number): Promise<void> {
-    const { store, clock, head } = this.#options;
-    this.#session.close();
-    await store.suspend({
-      executionId: this.executionId,
-      epoch: this.epoch,
-      inboxCount: this.#session.inboxCount,
-      dueAtMs: Math.min(clock.nowMs() + delayMs, head.timeoutAtMs),
-      invocation: this.#end(error),
-    });
+  #release(error: ErrorObject, delayMs: number): Promise<void> {
+    return this.#suspendUntil(this.#options.clock.nowMs() + delayMs, this.#end(error));
   }
 
-  /** Waits longer the more often it has failed. Gives false once the wait is over. */
-  async #backOff(count: number, previous: InvocationEnd): Promise<boolean> {
-    const { store, clock, head } = this.#options;
-    const dueAtMs = previous.endedAtMs + retryDelayMs(count);
-    if (count < 2 || dueAtMs <= clock.nowMs()) return false;
+  async #suspendUntil(dueAtMs: number, invocation: InvocationEnd | undefined): Promise<void> {
+    const { store, head } = this.#options;
     this.#session.close();
     await store.suspend({
       executionId: this.executionId,
       epoch: this.epoch,
       inboxCount: this.#session.inboxCount,
       dueAtMs: Math.min(dueAtMs, head.timeoutAtMs),
-      invocation: { ...previous, epoch: this.epoch },
+      invocation,
     });
-    return true;
   }
 
   async #finish(
@@ -266,6 +250,11 @@ export class Invocation {
     const end = { epoch: this.epoch, startedAtMs: this.#startedAtMs, endedAtMs: this.#options.clock.nowMs() };
     return error === undefined ? end : { ...end, error };
   }
+}
+
+/** When the next invocation may follow `count` barren ones. */
+function retryAtMs(count: number, previous: InvocationEnd): number {
+  return previous.endedAtMs + retryDelayMs(count);
 }
 
 function retryDelayMs(count: number): number {

@@ -45,7 +45,7 @@ type Opened =
   | { readonly kind: "ready" }
   /** Nothing has happened since the last invocation: there is no reason for another one. */
   | { readonly kind: "nothing-new" }
-  /** Invocations fail again and again without recording anything. */
+  /** Invocations fail again and again without recording anything. Nothing has been written. */
   | { readonly kind: "barren"; readonly count: number; readonly previous: InvocationEnd }
   /** Somebody else has taken over. */
   | { readonly kind: "superseded" };
@@ -120,8 +120,14 @@ export class Session implements DurableExecutionClient {
     return [execution, ...this.#state.operations.values()];
   }
 
-  /** Reads the log, takes in what has happened outside, and fences off older invocations. */
-  async open(loaded: LoadedExecution): Promise<Opened> {
+  /**
+   * Reads the log, takes in what has happened outside, and fences off older invocations.
+   * `mayInvoke` is asked before another invocation follows ones that failed and recorded nothing.
+   */
+  async open(
+    loaded: LoadedExecution,
+    mayInvoke: (barrenCount: number, previous: InvocationEnd) => boolean,
+  ): Promise<Opened> {
     for (const entry of loaded.entries) this.#replay(entry);
     this.#inboxCount = loaded.head.inboxCount;
     if (this.epoch === 1) return { kind: "ready" };
@@ -137,14 +143,14 @@ export class Session implements DurableExecutionClient {
       return { kind: "nothing-new" };
     }
     const barren = hasFailed ? countBarren(loaded.entries) : 0;
+    if (events.length === 0 && !mayInvoke(barren, previous))
+      return { kind: "barren", count: barren, previous };
     const records = [...interrupted, ...events].map((event): LogRecord => ({ event }));
     const appended = await this.#append(records, nowMs, previous);
     if (appended === undefined) return { kind: "superseded" };
     this.#updatedIds = appended.map((operation) => operation.Id as string);
     if (hasFailed) await this.#startChildren([...this.#state.openInvokes]);
-    return barren > 0 && events.length === 0
-      ? { kind: "barren", count: barren, previous }
-      : { kind: "ready" };
+    return { kind: "ready" };
   }
 
   /** Heartbeats move deadlines; alone they are no reason to run. They stay in the inbox until something is. */
@@ -171,8 +177,7 @@ export class Session implements DurableExecutionClient {
 
   /** An invocation that has not said how it ended has died with its process. */
   #previousInvocation(head: ExecutionHead, nowMs: number): InvocationEnd {
-    const { lastInvocation } = head;
-    if (lastInvocation !== undefined && lastInvocation.epoch === this.epoch - 1) return lastInvocation;
+    if (head.lastInvocation !== undefined) return head.lastInvocation;
     return {
       epoch: this.epoch - 1,
       startedAtMs: this.#state.nowMs,
@@ -189,7 +194,8 @@ export class Session implements DurableExecutionClient {
     const nowMs = this.#clock.nowMs();
     const updates = this.#withoutExecution(request.Updates ?? []);
     const records = updates.map((update): LogRecord => ({ update }));
-    for (const event of await this.#news(nowMs)) records.push({ event });
+    const ended = new Set(updates.filter(endsContext).map((update) => update.Id as string));
+    for (const event of await this.#news(nowMs)) if (!this.#isBelow(event.id, ended)) records.push({ event });
     if (records.length === 0) return { CheckpointToken: this.token, NewExecutionState: { Operations: [] } };
     const operations = await this.#append(records, nowMs, undefined);
     if (operations === undefined) throw superseded(this.executionId, this.epoch);
@@ -249,6 +255,15 @@ export class Session implements DurableExecutionClient {
       if (winner !== undefined) happened.push({ event: winner, atMs: dueAtMs });
     }
     return happened.sort((a, b) => a.atMs - b.atMs).map(({ event }) => event);
+  }
+
+  /** True for what lies below a context that ends with this checkpoint (invariant 10). */
+  #isBelow(operationId: string, ended: ReadonlySet<string>): boolean {
+    if (ended.size === 0) return false;
+    let parentId = this.#state.operations.get(operationId)?.ParentId;
+    while (parentId !== undefined && !ended.has(parentId))
+      parentId = this.#state.operations.get(parentId)?.ParentId;
+    return parentId !== undefined;
   }
 
   /** False for events that the log has taken in, and for heartbeats that move nothing. */
@@ -367,6 +382,10 @@ export class Session implements DurableExecutionClient {
       wake: true,
     });
   }
+}
+
+function endsContext(update: OperationUpdate): boolean {
+  return update.Type === "CONTEXT" && update.Action !== "START";
 }
 
 function isHeartbeatOf(event: OutsideEvent, operationId: string): boolean {

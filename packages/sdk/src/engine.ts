@@ -243,6 +243,8 @@ export class Engine {
       if (this.#next < this.#queue.length) return this.#onBlocked();
     }
     this.#isReplaying = false;
+    // What the handler never waited for was abandoned when it ended, and is not taken up again.
+    if (this.#hasHandlerSettled) this.#held = [];
     if (this.#held.length > 0) return this.#releaseHeld();
     if (this.#checkpointer.isInFlight) return;
     if (this.#checkpointer.isUrgent) return this.#checkpointer.flush();

@@ -68,7 +68,9 @@ export function resumedHead(head: ExecutionHead, nowMs: number): ExecutionHead {
 
 /** The head after its end. */
 export function endedHead(head: ExecutionHead, request: FinishRequest): ExecutionHead {
-  const { owner: _owner, dueAtMs: _dueAtMs, ...rest } = head;
+  const { owner: _owner, dueAtMs: _dueAtMs, lastInvocation, ...rest } = head;
+  // An invocation that was running and has not said how it ended was cut off.
+  const known = request.invocation ?? (head.status === "RUNNING" ? undefined : lastInvocation);
   return {
     ...rest,
     status: request.status,
@@ -76,7 +78,7 @@ export function endedHead(head: ExecutionHead, request: FinishRequest): Executio
     expiresAtMs: request.endedAtMs + head.retentionMs,
     ...(request.result === undefined ? {} : { result: request.result }),
     ...(request.error === undefined ? {} : { error: request.error }),
-    ...(request.invocation === undefined ? {} : { lastInvocation: request.invocation }),
+    ...(known === undefined ? {} : { lastInvocation: known }),
   };
 }
 
