@@ -267,7 +267,7 @@ async function callPlain(
   context: LambdaContext,
 ): Promise<DurableExecutionInvocationOutput> {
   try {
-    const value = await handler(input === undefined ? undefined : JSON.parse(input), context);
+    const value = await handler(input === undefined ? {} : JSON.parse(input), context);
     const Result = JSON.stringify(value);
     return {
       Status: "SUCCEEDED",

@@ -44,7 +44,8 @@ export function recordedDeliveries(
       ranked.push({ delivery, order: operation.StartOrder, timeMs, depth, position });
     }
     if (hasSettled) {
-      const timeMs = operation.EndTimestamp?.getTime() ?? 0;
+      // Some backends give a wait no end.
+      const timeMs = (operation.EndTimestamp ?? operation.StartTimestamp)?.getTime() ?? 0;
       const delivery: Delivery = { operationId, kind: "settle", isNew: updatedIds.has(operationId) };
       ranked.push({ delivery, order: operation.SettleOrder, timeMs, depth, position });
     }

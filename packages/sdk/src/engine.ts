@@ -152,7 +152,7 @@ export class Engine {
 
   /** Runs `begin` now, or when the replay is over: new work must not start on code that no longer fits the log. */
   whenReplayed(begin: () => void): void {
-    if (this.#replayLeft === 0) begin();
+    if (this.#replayLeft === 0 && this.#held.length === 0) begin();
     else this.#held.push(begin);
   }
 
@@ -404,7 +404,7 @@ function inOrder(
   const ordered = new Map<string, Operation>();
   for (const update of updates) {
     const id = update.Id as string;
-    const operation = reported.get(id) ?? assumed(update, ordered.get(id) ?? find(id));
+    const operation = started(update, reported.get(id)) ?? assumed(update, ordered.get(id) ?? find(id));
     ordered.delete(id);
     if (operation !== undefined) ordered.set(id, operation);
   }
@@ -412,13 +412,30 @@ function inOrder(
   return [...ordered.values()];
 }
 
+/** A backend may answer a START with the READY from before it. */
+function started(update: OperationUpdate, reported: Operation | undefined): Operation | undefined {
+  return update.Action === "START" && reported?.Status === "READY"
+    ? { ...reported, Status: "STARTED" }
+    : reported;
+}
+
 /** The operation after an accepted update that the backend did not report. */
 function assumed(update: OperationUpdate, current: Operation | undefined): Operation | undefined {
-  if (update.Action !== "SUCCEED" && update.Action !== "FAIL") return undefined;
   const { Id, ParentId, Name, Type, SubType, Payload, Error: error } = update;
+  const before: Operation = current ?? {
+    Id,
+    ParentId,
+    Name,
+    Type,
+    SubType,
+    Status: "STARTED",
+    StartTimestamp: undefined,
+  };
+  if (update.Action === "START" && Type === "STEP") return { ...before, Status: "STARTED" };
+  if (update.Action !== "SUCCEED" && update.Action !== "FAIL") return undefined;
   const details = { Result: Payload, Error: error };
   return {
-    ...(current ?? { Id, ParentId, Name, Type, SubType, StartTimestamp: undefined }),
+    ...before,
     Status: update.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED",
     ...(Type === "STEP"
       ? { StepDetails: { ...details, Attempt: (current?.StepDetails?.Attempt ?? 0) + 1 } }
