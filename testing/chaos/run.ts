@@ -1,0 +1,196 @@
+/** Owns one chaos run: starts executions, disturbs the workers that run them, and checks what is left. */
+
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DurableClient } from "@tidemark/runtime";
+import type { ExecutionStore } from "@tidemark/store";
+import { SqliteStore } from "@tidemark/store-sqlite";
+import { seededRandom } from "../kit/virtual-clock";
+import { CallbackAnswers } from "./callback-answers";
+import { type Inspection, inspect } from "./inspection";
+import { type Disturbance, WorkerPool } from "./worker-pool";
+
+export interface ChaosOptions {
+  readonly executions: number;
+  readonly workers: number;
+  readonly seed: number;
+  /** Mean time between two disturbances. */
+  readonly disturbEveryMs: number;
+  readonly leaseMs: number;
+  /** Executions under way at a time. */
+  readonly live: number;
+  /** Give up when no execution has ended for this long. */
+  readonly stallMs: number;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  readonly started: number;
+  readonly ended: number;
+  readonly seconds: number;
+  readonly disturbances: Readonly<Record<Disturbance, number>>;
+}
+
+export interface ChaosReport extends Inspection {
+  readonly seconds: number;
+  readonly disturbances: Readonly<Record<Disturbance, number>>;
+  /** What workers wrote to their error output. */
+  readonly errorLines: readonly string[];
+  /** Where the database and the side files are; removed when nothing is wrong. */
+  readonly directory: string;
+}
+
+const LOOK_EVERY_MS = 200;
+
+/** For one execution in this many somebody waits, in the driver's process, as a caller of its result would. */
+const AWAITED_EVERY = 20;
+const MAX_LATENESS_MS = 5000;
+
+/** Of ten disturbances, eight kill, one freezes and one asks to end. */
+const DISTURBANCES: readonly Disturbance[] = [
+  "kill",
+  "kill",
+  "kill",
+  "kill",
+  "freeze",
+  "kill",
+  "kill",
+  "kill",
+  "terminate",
+  "kill",
+];
+
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const directory = resolve(__dirname, "../../.tidemark", `chaos-${process.pid}-${options.seed}`);
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  const files = {
+    database: join(directory, "chaos.db"),
+    bodies: join(directory, "bodies.jsonl"),
+    callbacks: join(directory, "callbacks.jsonl"),
+  };
+  writeFileSync(files.bodies, "");
+  const random = seededRandom(options.seed);
+  const pool = await WorkerPool.create({ directory, files, leaseMs: options.leaseMs, random });
+  const store = await SqliteStore.open({ path: files.database });
+  const client = new DurableClient({ store });
+  const answers = new CallbackAnswers(client, files.callbacks, random);
+  const startedMs = performance.now();
+  const seconds = () => (performance.now() - startedMs) / 1000;
+  try {
+    await pool.start(options.workers);
+    const load = new Load(store, client, options);
+    const disturbing = disturb(pool, options, random, load.hasEnded);
+    await load.run((progress) => {
+      options.onProgress?.({ ...progress, seconds: seconds(), disturbances: pool.counts });
+    });
+    await disturbing;
+    const tookSeconds = seconds();
+    const awaited = await load.awaitedProblems();
+    await answers.close();
+    const inspection = await inspect({ store, options, answers, pool, files, problems: awaited });
+    if (inspection.violations.length === 0) rmSync(directory, { recursive: true, force: true });
+    const { counts: disturbances, errorLines } = pool;
+    return { ...inspection, seconds: tookSeconds, disturbances, errorLines, directory };
+  } finally {
+    await pool.stop();
+    await store.close();
+  }
+}
+
+/** Disturbs at random moments, with an exponential distribution, until everything has ended. */
+async function disturb(
+  pool: WorkerPool,
+  options: ChaosOptions,
+  random: () => number,
+  hasEnded: () => boolean,
+): Promise<void> {
+  const underWay = new Set<Promise<void>>();
+  for (let turn = 0; !hasEnded(); turn++) {
+    await sleep(-Math.log(1 - random()) * options.disturbEveryMs);
+    if (hasEnded()) break;
+    const done = pool.disturb(DISTURBANCES[turn % DISTURBANCES.length] as Disturbance);
+    underWay.add(done);
+    done.finally(() => underWay.delete(done));
+  }
+  await Promise.all(underWay);
+}
+
+/** Keeps a number of executions under way until all have ended. */
+class Load {
+  readonly #store: ExecutionStore;
+  readonly #client: DurableClient;
+  readonly #options: ChaosOptions;
+  readonly #awaited: Promise<string | undefined>[] = [];
+  #started = 0;
+  #hasEnded = false;
+
+  constructor(store: ExecutionStore, client: DurableClient, options: ChaosOptions) {
+    this.#store = store;
+    this.#client = client;
+    this.#options = options;
+  }
+
+  readonly hasEnded = (): boolean => this.#hasEnded;
+
+  async run(onProgress: (progress: { started: number; ended: number }) => void): Promise<void> {
+    const { executions, live, stallMs } = this.#options;
+    let ended = 0;
+    let movedMs = performance.now();
+    try {
+      while (ended < executions && performance.now() - movedMs < stallMs) {
+        const nowEnded = await this.#countEnded();
+        if (nowEnded > ended) movedMs = performance.now();
+        ended = nowEnded;
+        await this.#startUpTo(Math.min(executions, ended + live));
+        onProgress({ started: this.#started, ended });
+        await sleep(LOOK_EVERY_MS);
+      }
+    } finally {
+      this.#hasEnded = true;
+    }
+  }
+
+  async #startUpTo(count: number): Promise<void> {
+    const starts: Promise<unknown>[] = [];
+    while (this.#started < count) {
+      const index = this.#started++;
+      const input = { seed: this.#options.seed, index };
+      const started = this.#client.start("order", { name: `order-${index}`, input });
+      starts.push(started);
+      if (index % AWAITED_EVERY === 0) this.#awaited.push(started.then((it) => this.#await(it.executionId)));
+    }
+    await Promise.all(starts);
+  }
+
+  /** What went wrong for those who waited for a result. Everything has ended: it comes at once. */
+  async awaitedProblems(): Promise<string[]> {
+    const late = sleep(MAX_LATENESS_MS, "an awaited result did not come", { ref: false });
+    const problems = await Promise.all(this.#awaited.map((problem) => Promise.race([problem, late])));
+    return problems.filter((problem) => problem !== undefined);
+  }
+
+  async #await(executionId: string): Promise<string | undefined> {
+    try {
+      await this.#client.result(executionId);
+      return undefined;
+    } catch (error) {
+      return `${executionId}: waiting for its result failed: ${String(error)}`;
+    }
+  }
+
+  /** Of those that have ended only: others move between two pages. */
+  async #countEnded(): Promise<number> {
+    let count = 0;
+    for (const status of ["SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED"] as const) {
+      let cursor: string | undefined;
+      do {
+        const page = await this.#store.list({ functionName: "order", status, limit: 1000, cursor });
+        count += page.heads.length;
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+    }
+    return count;
+  }
+}
