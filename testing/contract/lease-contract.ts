@@ -341,5 +341,26 @@ export function leaseContract(store: () => ExecutionStore): void {
 
       expect(due).toEqual({ executionIds: ["e1"], nextDueAtMs: T0 + 5 * LEASE_MS });
     });
+
+    it("gives the executions of the functions that are asked for, and when the next of theirs is due", async () => {
+      await store().start(execution("e1", { functionName: "ship" }));
+      await store().start(execution("e2", { startedAtMs: T0 + 1 }));
+      await store().start(execution("e3", { startedAtMs: T0 + 2, functionName: "bill" }));
+      await store().start(execution("e4", { startedAtMs: T0 + 9 }));
+
+      expect(await store().due(T0 + 5, 10, ["order", "bill"])).toEqual({
+        executionIds: ["e2", "e3"],
+        nextDueAtMs: T0 + 9,
+      });
+      expect(await store().due(T0 + 5, 1, ["order", "bill"])).toEqual({
+        executionIds: ["e2"],
+        nextDueAtMs: T0 + 2,
+      });
+      expect(await store().due(T0 + 5, 10, ["nobody's"])).toEqual({ executionIds: [] });
+      expect(await store().due(T0 + 5, 10)).toEqual({
+        executionIds: ["e1", "e2", "e3"],
+        nextDueAtMs: T0 + 9,
+      });
+    });
   });
 }

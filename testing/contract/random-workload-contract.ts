@@ -130,7 +130,7 @@ export function randomWorkloadContract(open: () => Promise<StoreFixture>): void 
       }),
       { numRuns: 60 },
     );
-  });
+  }, 60_000);
 }
 
 /** What each call gave and what is there in the end; `isTogether`: without waiting for each. */

@@ -136,9 +136,10 @@ export function sharingContract(fixture: () => StoreFixture): void {
       });
       await store.start(execution("e1"));
 
-      for (let round = 1; !isTold; round++) await other.renew("own", 1, T0 + LEASE_MS + round);
+      for (let round = 1; !isTold && round < 10_000; round++)
+        await other.renew("own", 1, T0 + LEASE_MS + round);
 
-      expect(await other.head("e1")).toBeDefined();
+      expect(isTold).toBe(true);
     });
   });
 }

@@ -220,9 +220,9 @@ export class DurableClient {
   }
 
   /**
-   * Completes a callback with a text payload; JSON unless the handler reads something else.
+   * Completes a callback with a text payload. The handler gets the text as it is, unless the callback has a serdes.
    *
-   * @throws TidemarkError `TIDEMARK_CALLBACK_ID`, `TIDEMARK_CALLBACK_NOT_FOUND`, `TIDEMARK_CALLBACK_SETTLED` (it has an
+   * @throws TidemarkError `TIDEMARK_CALLBACK_ID`, `TIDEMARK_CALLBACK_PAYLOAD`, `TIDEMARK_CALLBACK_NOT_FOUND`, `TIDEMARK_CALLBACK_SETTLED` (it has an
    * outcome already, or its execution has ended).
    */
   async sendCallbackSuccess(callbackId: string, payload?: string): Promise<void> {

@@ -117,12 +117,16 @@ export class Invocation {
     let output: DurableExecutionInvocationOutput;
     const cancelTimeout = this.#armTimeout();
     try {
-      const result = await Promise.race([this.#callHandler(), this.#abandoned]);
-      if (!("Status" in result)) {
-        if (result.ErrorType === TIMEOUT.ErrorType) return await this.#timeOut();
-        return await this.#release(result, 0);
+      const ended = await Promise.race([
+        this.#callHandler().then((returned) => ({ returned })),
+        this.#abandoned.then((abandoned) => ({ abandoned })),
+      ]);
+      if ("abandoned" in ended) {
+        if (ended.abandoned.ErrorType === TIMEOUT.ErrorType) return await this.#timeOut();
+        return await this.#release(ended.abandoned, 0);
       }
-      output = result;
+      // A handler that is not wrapped may return anything.
+      output = Object(ended.returned);
     } catch (error) {
       if (isDurableExecutionClientError(error) && (error as { code?: string }).code === "TIDEMARK_SUPERSEDED")
         return;

@@ -327,7 +327,7 @@ export class Session implements DurableExecutionClient {
       records,
       ...(previous === undefined ? {} : { barrier: { previous } }),
     };
-    const { appended, existing } = await this.#store.append(this.executionId, entry);
+    const { appended, existing } = await this.#store.append(this.executionId, entry).catch(failForGood);
     // Our own write, whose answer was lost, counts (invariant 4).
     if (!appended && (existing?.nonce !== entry.nonce || existing.epoch !== entry.epoch)) {
       this.#isClosed = true;
@@ -382,6 +382,13 @@ export class Session implements DurableExecutionClient {
       wake: true,
     });
   }
+}
+
+/** A result that no store entry can hold would not fit the next time either. */
+function failForGood(error: unknown): never {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
+  if (code !== "TIDEMARK_ENTRY_TOO_LARGE") throw error;
+  throw new DurableExecutionClientError(message ?? "", { scope: "EXECUTION", code, cause: error });
 }
 
 function endsContext(update: OperationUpdate): boolean {

@@ -171,7 +171,9 @@ export class Worker {
     const nowMs = this.#clock.nowMs();
     this.#purge(nowMs);
     // What runs here may be listed until its lease is taken.
-    const { executionIds, nextDueAtMs } = await this.#store.due(nowMs, free + this.#active.size);
+    const { executionIds, nextDueAtMs } = await this.#store.due(nowMs, free + this.#active.size, [
+      ...this.#functions.keys(),
+    ]);
     for (const executionId of executionIds) {
       if (this.#active.has(executionId) || this.#active.size >= this.#concurrency) continue;
       this.#active.set(executionId, undefined);
@@ -253,7 +255,11 @@ export class Worker {
   #purge(nowMs: number): void {
     if (nowMs - this.#purgedAtMs < PURGE_INTERVAL_MS) return;
     this.#purgedAtMs = nowMs;
-    this.#store.purgeExpired(nowMs, PURGE_LIMIT).catch(this.#onError);
+    this.#purgePortions(nowMs).catch(this.#onError);
+  }
+
+  async #purgePortions(nowMs: number): Promise<void> {
+    while ((await this.#store.purgeExpired(nowMs, PURGE_LIMIT)) === PURGE_LIMIT);
   }
 
   #notifyIdle(): void {

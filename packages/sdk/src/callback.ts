@@ -68,15 +68,24 @@ class CallbackKind<T> implements OperationKind<T> {
   read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>> {
     const { Result, Error: error } = record.CallbackDetails ?? {};
     if (record.Status === "SUCCEEDED") {
-      const { deserializer } = this.#spec;
-      return deserializer === undefined
-        ? { ok: true, value: Result as T }
-        : readValue(operation, deserializer, Result);
+      return this.#readPayload(Result, operation);
     }
     const isTimeout = record.Status === "TIMED_OUT";
     const message = error?.ErrorMessage ?? (isTimeout ? "Callback timed out" : "Callback failed");
     const ErrorClass = isTimeout ? CallbackTimeoutError : CallbackExternalError;
     return { ok: false, error: new ErrorClass(message, errorFromObject(error), error?.ErrorData) };
+  }
+
+  /** A payload that is no JSON is the sender's failure: it would be the same however often it is read. */
+  #readPayload(payload: string | undefined, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>> {
+    const { deserializer } = this.#spec;
+    if (deserializer === undefined) return { ok: true, value: payload as T };
+    try {
+      return readValue(operation, deserializer, payload);
+    } catch (error) {
+      const message = `the payload of callback ${operation.id} is not JSON; send JSON, or read it with another serdes`;
+      return { ok: false, error: new CallbackExternalError(message, error as Error) };
+    }
   }
 }
 

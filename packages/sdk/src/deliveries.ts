@@ -44,13 +44,17 @@ export function recordedDeliveries(
       ranked.push({ delivery, order: operation.StartOrder, timeMs, depth, position });
     }
     if (hasSettled) {
-      // Some backends give a wait no end.
-      const timeMs = (operation.EndTimestamp ?? operation.StartTimestamp)?.getTime() ?? 0;
+      const timeMs = endMs(operation);
       const delivery: Delivery = { operationId, kind: "settle", isNew: updatedIds.has(operationId) };
       ranked.push({ delivery, order: operation.SettleOrder, timeMs, depth, position });
     }
   }
   return ranked.sort(byOrder).map(({ delivery }) => delivery);
+}
+
+/** When an operation ended. Some backends do not say it of waits. */
+function endMs({ EndTimestamp, WaitDetails, StartTimestamp }: Operation): number {
+  return (EndTimestamp ?? WaitDetails?.ScheduledEndTimestamp ?? StartTimestamp)?.getTime() ?? 0;
 }
 
 function byOrder(a: Ranked, b: Ranked): number {

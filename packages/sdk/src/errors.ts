@@ -340,6 +340,7 @@ function emptyError(object: ErrorObject): Error {
   const OperationError = OPERATION_ERRORS.get(ErrorType);
   if (OperationError !== undefined) return new OperationError(ErrorMessage);
   const message = ErrorMessage ?? "Unknown error";
+  if (ErrorType.startsWith("TIDEMARK_")) return new TidemarkError(ErrorType, message);
   return REBUILDS.get(ErrorType)?.(message) ?? plainError({ ...object, ErrorMessage: message }, undefined);
 }
 
@@ -364,8 +365,11 @@ function describe(thrown: unknown, seen: Set<unknown>): ErrorObject {
     return seen.size > 0 ? object : { ErrorType: "Error", ErrorMessage: "Unknown error", Cause: object };
   }
   seen.add(thrown);
-  const { errorType, name, message, errorData, cause } = thrown as Partial<Record<string, unknown>>;
-  const type = [errorType, name].find((text) => typeof text === "string" && text !== "");
+  const { errorType, name, code, message, errorData, cause } = thrown as Partial<Record<string, unknown>>;
+  // What is branched on is kept: the code of an error of Tidemark's own.
+  const type = [errorType, name === "TidemarkError" ? code : undefined, name].find(
+    (text) => typeof text === "string" && text !== "",
+  );
   const object: ErrorObject = { ErrorType: wellFormed(type ?? "Error"), ErrorMessage: wellFormed(message) };
   if (typeof errorData === "string") object.ErrorData = wellFormed(errorData);
   if (cause !== undefined && cause !== null && !seen.has(cause) && seen.size <= MAX_CAUSE_DEPTH) {

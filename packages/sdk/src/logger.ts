@@ -40,8 +40,8 @@ export interface DurableLogData {
  *
  * @example
  * ```ts
- * context.logger.log(DurableLogLevel.WARN, "the queue is nearly full");
- * context.logger.log("WARN", "the same");
+ * context.logger.log?.(DurableLogLevel.WARN, "the queue is nearly full");
+ * context.logger.log?.("WARN", "the same");
  * ```
  */
 // biome-ignore lint/style/noEnum: an enum for compatibility with the AWS SDK's declarations.

@@ -11,7 +11,7 @@ import { CallbackError, CallbackSubmitterError, type DurableOperationError } fro
 import type { OperationKind } from "./lifecycle.js";
 import type { DurableLogger } from "./logger.js";
 import type { Scope } from "./scope.js";
-import { type AnySerdes, type AnySerdesDeserializer, defaultSerdes } from "./serdes.js";
+import { type AnySerdes, type AnySerdesDeserializer, defaultSerdes, isDefaultSerdes } from "./serdes.js";
 
 interface WaitForCallbackSpec {
   readonly name: string | undefined;
@@ -39,7 +39,7 @@ async function handOverAndWait(spec: WaitForCallbackSpec, context: DurableContex
   const [outcome, callbackId] = await context.createCallback<string>({
     ...(timeout === undefined ? {} : { timeout }),
     ...(heartbeatTimeout === undefined ? {} : { heartbeatTimeout }),
-    serdes: asText,
+    serdes: readsJson(spec.deserializer) ? defaultSerdes : asText,
   });
   await context.step(
     undefined,
@@ -51,11 +51,16 @@ async function handOverAndWait(spec: WaitForCallbackSpec, context: DurableContex
 
 /** With a deserializer the record is the payload itself, so that a replay reads what a live run reads. */
 function textSerdes(deserializer: AnySerdesDeserializer | undefined): AnySerdes {
-  if (deserializer === undefined) return defaultSerdes;
+  if (deserializer === undefined || readsJson(deserializer)) return defaultSerdes;
   return {
     serialize: async (text: string | undefined) => text,
     deserialize: (data, context) => deserializer.deserialize(data, context),
   };
+}
+
+/** JSON is read where it arrives: what is none fails the callback. */
+function readsJson(deserializer: AnySerdesDeserializer | undefined): boolean {
+  return deserializer !== undefined && isDefaultSerdes(deserializer);
 }
 
 /** Errors of the callback are its own; the only step inside is the submitter's. */

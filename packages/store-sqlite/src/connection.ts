@@ -59,16 +59,14 @@ function setUp(database: DatabaseSyncInstance, { path, durability }: ResolvedOpt
 }
 
 /**
- * Moves the write-ahead log into the file and closes. The last to close leaves one file.
+ * Moves the write-ahead log into the file, so that the file alone has everything, and closes.
  *
- * The binding finalizes statements only when they are garbage, and until then SQLite keeps a closed
- * connection half open: it would not remove the log, and others would count it as a reader. So the
- * journal mode goes back first, which removes the log when no other connection is there.
+ * The log's own files may stay behind, empty: the binding finalizes statements only when they are
+ * garbage, and SQLite removes the log with the last of them.
  */
 export function closeConnection(database: DatabaseSyncInstance): void {
   try {
-    const { busy } = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
-    if (busy === 0) database.exec("PRAGMA journal_mode = DELETE");
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   } catch {
     // Others use the file, or the disk is full. Nothing is lost: the next connection reads file and log.
   }

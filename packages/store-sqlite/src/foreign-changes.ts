@@ -18,7 +18,7 @@ const BUSY_INTERVAL_MS = 10;
 /** Own commits pause for this long before the watcher is worth setting up again: 10 x 10 ms. */
 const QUIET_INTERVALS = 10;
 
-export interface ForeignChangesOptions {
+interface ForeignChangesOptions {
   /** Moves with every commit of another connection. */
   readonly version: () => number;
   readonly walPath: string;
@@ -39,8 +39,9 @@ export class ForeignChanges {
 
   start(): void {
     if (this.#mode !== "stopped") return;
-    this.#seen = this.#version();
     this.#watch();
+    // Not by a check: a listener is not called before its `onChange` has returned.
+    this.#seen = this.#version();
   }
 
   stop(): void {
@@ -64,8 +65,6 @@ export class ForeignChanges {
       stopPolling();
       watcher?.close();
     };
-    // What came between two modes.
-    this.#check();
   }
 
   #openWatcher(): FSWatcher | undefined {
@@ -84,7 +83,10 @@ export class ForeignChanges {
     this.#stopMode = everyIfAlive(Math.min(BUSY_INTERVAL_MS, this.#options.pollIntervalMs), () => {
       this.#check();
       this.#quietIntervals += 1;
-      if (this.#mode === "busy" && this.#quietIntervals > QUIET_INTERVALS) this.#watch();
+      if (this.#mode !== "busy" || this.#quietIntervals <= QUIET_INTERVALS) return;
+      this.#watch();
+      // What came between two modes.
+      this.#check();
     });
   }
 

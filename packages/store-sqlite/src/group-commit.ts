@@ -15,7 +15,7 @@ import type { DatabaseSyncInstance } from "@photostructure/sqlite";
 import { closedError, isLocked, isOfFile, lockedError, storeError } from "./store-errors.js";
 import { after, monotonicMs, onNextTurn, random } from "./turn.js";
 
-export interface GroupCommitOptions {
+interface GroupCommitOptions {
   readonly database: DatabaseSyncInstance;
   readonly path: string;
   readonly busyTimeoutMs: number;
@@ -24,7 +24,7 @@ export interface GroupCommitOptions {
 }
 
 /** Work that writes with one statement needs no transaction when it is alone in its turn. */
-export type WorkKind = "read" | "write" | "single-statement-write";
+type WorkKind = "read" | "write" | "single-statement-write";
 
 /** Says that something about this execution may have become due or ended. */
 export type Changed = (executionId: string) => void;

@@ -24,7 +24,13 @@ import {
 import type { Changed } from "./group-commit.js";
 import { endColumns, eventOf, type HeadRow, headOf, liveColumns, newColumns } from "./rows.js";
 import type { Statements } from "./statements.js";
-import { type StoredText, storedText } from "./text.js";
+import { storedText } from "./text.js";
+
+interface Numbered {
+  /** Names the execution within the file. */
+  readonly number: number;
+  readonly head: ExecutionHead;
+}
 
 export class HeadWrites {
   readonly #statements: Statements;
@@ -33,26 +39,25 @@ export class HeadWrites {
     this.#statements = statements;
   }
 
-  read(executionId: string): ExecutionHead | undefined {
-    const row = this.#statements.head.get(storedText(executionId)) as HeadRow | undefined;
-    return row === undefined ? undefined : headOf(row);
+  /** The head with its input. */
+  read(executionId: string): Numbered | undefined {
+    return numbered(this.#statements.head.get(storedText(executionId)));
   }
 
   start(execution: NewExecution, changed: Changed): { created: boolean; head: ExecutionHead } {
+    const { executionId, input } = execution;
     const head = newHead(execution);
-    const { changes } = this.#statements.insertHead.run(...newColumns(execution, head));
-    if (changes === 0) return { created: false, head: this.read(execution.executionId) as ExecutionHead };
-    if (execution.input !== undefined) {
-      this.#statements.insertInput.run(storedText(execution.executionId), storedText(execution.input));
-    }
-    changed(execution.executionId);
+    const { changes, lastInsertRowid } = this.#statements.insertHead.run(...newColumns(execution, head));
+    if (changes === 0) return { created: false, head: (this.read(executionId) as Numbered).head };
+    if (input !== undefined) this.#statements.insertInput.run(lastInsertRowid, storedText(input));
+    changed(executionId);
     return { created: true, head };
   }
 
   acquire(request: AcquireRequest): ExecutionHead | undefined {
-    const before = this.read(request.executionId);
-    const head = before === undefined ? undefined : acquiredHead(before, request);
-    if (head !== undefined) this.#saveLive(head);
+    const found = this.read(request.executionId);
+    const head = found === undefined ? undefined : acquiredHead(found.head, request);
+    if (found !== undefined && head !== undefined) this.#saveLive(found.number, head);
     return head;
   }
 
@@ -61,21 +66,21 @@ export class HeadWrites {
   }
 
   suspend(request: SuspendRequest, changed: Changed): "suspended" | "inbox" | "superseded" {
-    const head = this.#readWithoutInput(request.executionId);
-    if (head === undefined || !isHeldBy(head, request.epoch)) return "superseded";
-    this.#saveLive(suspendedHead(head, request));
-    if (!hasUnseenEvent(head, request)) return "suspended";
+    const found = this.#readWithoutInput(request.executionId);
+    if (found === undefined || !isHeldBy(found.head, request.epoch)) return "superseded";
+    this.#saveLive(found.number, suspendedHead(found.head, request));
+    if (!hasUnseenEvent(found.head, request)) return "suspended";
     changed(request.executionId);
     return "inbox";
   }
 
   finish(request: FinishRequest, changed: Changed): "finished" | "ended" | "superseded" {
-    const before = this.#readWithoutInput(request.executionId);
-    if (before === undefined) return "superseded";
-    if (isTerminal(before.status)) return "ended";
-    if (request.epoch !== undefined && before.epoch !== request.epoch) return "superseded";
-    const head = endedHead(before, request);
-    this.#saveEnd(head);
+    const found = this.#readWithoutInput(request.executionId);
+    if (found === undefined) return "superseded";
+    if (isTerminal(found.head.status)) return "ended";
+    if (request.epoch !== undefined && found.head.epoch !== request.epoch) return "superseded";
+    const head = endedHead(found.head, request);
+    this.#saveEnd(found.number, head);
     changed(request.executionId);
     const outcome = childOutcome(head);
     if (outcome !== undefined) this.post(outcome, changed);
@@ -83,65 +88,69 @@ export class HeadWrites {
   }
 
   resume(executionId: string, nowMs: number, changed: Changed): boolean {
-    const head = this.#readWithoutInput(executionId);
-    if (head?.status !== "STOPPED") return false;
-    this.#saveEnd(resumedHead(head, nowMs));
+    const found = this.#readWithoutInput(executionId);
+    if (found?.head.status !== "STOPPED") return false;
+    this.#saveEnd(found.number, resumedHead(found.head, nowMs));
     changed(executionId);
     return true;
   }
 
   post(request: PostRequest, changed: Changed): PostResult {
     const { executionId, key, event, nowMs } = request;
-    const head = this.#readWithoutInput(executionId);
-    if (head === undefined) return { kind: "unknown" };
+    const found = this.#readWithoutInput(executionId);
+    if (found === undefined) return { kind: "unknown" };
+    const { number, head } = found;
     if (isTerminal(head.status)) return { kind: "ended", status: head.status };
     const taken =
-      (request.mode === "once" ? this.#event(executionId, key) : undefined) ??
-      (request.unless === undefined ? undefined : this.#event(executionId, request.unless));
+      (request.mode === "once" ? this.#event(number, key) : undefined) ??
+      (request.unless === undefined ? undefined : this.#event(number, request.unless));
     if (taken !== undefined) return { kind: "taken", by: eventOf(taken) };
-    this.#statements.putEvent.run(storedText(executionId), storedText(key), nowMs, JSON.stringify(event));
+    this.#statements.putEvent.run(number, storedText(key), nowMs, JSON.stringify(event));
     if (request.wake) {
-      this.#saveLive(wokenHead(head, nowMs));
+      this.#saveLive(number, wokenHead(head, nowMs));
       changed(executionId);
     }
     return { kind: "posted" };
   }
 
   purge(executionId: string): boolean {
-    const head = this.#readWithoutInput(executionId);
-    if (head === undefined || !isTerminal(head.status)) return false;
-    this.#delete(storedText(executionId));
+    const found = this.#readWithoutInput(executionId);
+    if (found === undefined || !isTerminal(found.head.status)) return false;
+    this.#delete(found.number);
     return true;
   }
 
   /** Removes at most `limit` executions whose retention has passed; gives how many. */
   purgeExpired(nowMs: number, limit: number): number {
-    const expired = this.#statements.expired.all(nowMs, limit) as { execution_id: StoredText }[];
-    for (const { execution_id } of expired) this.#delete(execution_id);
+    const expired = this.#statements.expired.all(nowMs, limit) as { number: number }[];
+    for (const { number } of expired) this.#delete(number);
     return expired.length;
   }
 
-  #delete(id: StoredText): void {
-    this.#statements.deleteLog.run(id);
-    this.#statements.deleteInbox.run(id);
-    this.#statements.deleteInput.run(id);
-    this.#statements.deleteHead.run(id);
+  #delete(number: number): void {
+    this.#statements.deleteLog.run(number);
+    this.#statements.deleteInbox.run(number);
+    this.#statements.deleteInput.run(number);
+    this.#statements.deleteHead.run(number);
   }
 
-  #event(executionId: string, key: string): string | undefined {
-    return this.#statements.event.get(storedText(executionId), storedText(key))?.event;
+  #event(number: number, key: string): string | undefined {
+    return this.#statements.event.get(number, storedText(key))?.event;
   }
 
-  #readWithoutInput(executionId: string): ExecutionHead | undefined {
-    const row = this.#statements.headWithoutInput.get(storedText(executionId)) as HeadRow | undefined;
-    return row === undefined ? undefined : headOf(row);
+  #readWithoutInput(executionId: string): Numbered | undefined {
+    return numbered(this.#statements.headWithoutInput.get(storedText(executionId)));
   }
 
-  #saveLive(head: ExecutionHead): void {
-    this.#statements.saveLive.run(...liveColumns(head), storedText(head.executionId));
+  #saveLive(number: number, head: ExecutionHead): void {
+    this.#statements.saveLive.run(...liveColumns(head), number);
   }
 
-  #saveEnd(head: ExecutionHead): void {
-    this.#statements.saveEnd.run(...liveColumns(head), ...endColumns(head), storedText(head.executionId));
+  #saveEnd(number: number, head: ExecutionHead): void {
+    this.#statements.saveEnd.run(...liveColumns(head), ...endColumns(head), number);
   }
+}
+
+function numbered(row: HeadRow | undefined): Numbered | undefined {
+  return row === undefined ? undefined : { number: row.number, head: headOf(row) };
 }

@@ -9,7 +9,7 @@ import { type ExecutionStatus, isTerminal } from "@tidemark/protocol";
 import { decodeCursor, type ListRequest } from "@tidemark/store";
 import { type StoredText, storedText } from "./text.js";
 
-export interface ListStatement {
+interface ListStatement {
   readonly sql: string;
   readonly parameters: readonly (StoredText | number)[];
 }
@@ -35,7 +35,7 @@ export function listStatement(request: ListRequest): ListStatement {
     where(`(started_at_ms, execution_id) ${beyond} (?, ?)`, after.startedAtMs, storedText(after.executionId));
   }
   const sql = `
-    SELECT *, (SELECT input FROM inputs WHERE inputs.execution_id = executions.execution_id) AS input
+    SELECT *, (SELECT input FROM inputs WHERE inputs.number = executions.number) AS input
     FROM executions INDEXED BY ${indexFor(functionName, status)}
     WHERE ${conditions.length === 0 ? "true" : conditions.join(" AND ")}
     ORDER BY started_at_ms ${order}, execution_id ${order} LIMIT ?`;

@@ -12,6 +12,7 @@ import { type StoredText, storedText, storedTextOrNull, textOf } from "./text.js
 
 /** A row of `executions`, with the input where the statement joins it. */
 export interface HeadRow {
+  readonly number: number;
   readonly execution_id: StoredText;
   readonly function_name: StoredText;
   readonly name: StoredText | null;

@@ -50,13 +50,21 @@ const PURGE_CHUNK = 25;
  * open the same file; each write waits for its turn, up to `busyTimeoutMs`.
  *
  * Every method rejects with a `TidemarkError` whose `code` is `TIDEMARK_STORE_CORRUPT`, `_FULL`,
- * `_LOCKED`, `_NOT_WRITABLE`, `_IO` or `_CLOSED` when the file does not allow the operation. Then
- * nothing of it is recorded, and the same call may be made again.
+ * `_LOCKED`, `_NOT_WRITABLE`, `_IO`, `_UNEXPECTED` or `_CLOSED` when the file does not allow the
+ * operation. Then nothing of it is recorded, and the same call may be made again.
  *
  * @example
  * ```ts
+ * import { Worker } from "@tidemark/runtime";
+ * import { type DurableContext, withDurableExecution } from "@tidemark/sdk";
+ * import { SqliteStore } from "@tidemark/store-sqlite";
+ *
  * const store = await SqliteStore.open({ path: "./tidemark.db" });
+ * const greet = withDurableExecution(async (name: string, context: DurableContext) =>
+ *   context.step(async () => `Hello ${name}`),
+ * );
  * const worker = new Worker({ store, functions: { greet } });
+ * await worker.start();
  * ```
  */
 export class SqliteStore implements ExecutionStore {
@@ -113,6 +121,8 @@ export class SqliteStore implements ExecutionStore {
    *
    * @example
    * ```ts
+   * import { SqliteStore } from "@tidemark/store-sqlite";
+   *
    * const store = await SqliteStore.open({ path: "./tidemark.db", durability: "normal" });
    * await store.close();
    * ```
@@ -127,16 +137,16 @@ export class SqliteStore implements ExecutionStore {
   }
 
   head(executionId: string): Promise<ExecutionHead | undefined> {
-    return this.#work.submit("read", () => this.#heads.read(executionId));
+    return this.#work.submit("read", () => this.#heads.read(executionId)?.head);
   }
 
   async load(executionId: string): Promise<LoadedExecution | undefined> {
-    const id = storedText(executionId);
     const loaded = await this.#work.submit("read", () => {
-      const head = this.#heads.read(executionId);
-      if (head === undefined) return undefined;
-      const entries = this.#statements.entries.all(id) as { sequence: number; entry: string }[];
-      return { head, entries, inbox: this.#statements.inbox.all(id) as InboxRow[] };
+      const found = this.#heads.read(executionId);
+      if (found === undefined) return undefined;
+      const { number, head } = found;
+      const entries = this.#statements.entries.all(number) as { sequence: number; entry: string }[];
+      return { head, entries, inbox: this.#statements.inbox.all(number) as InboxRow[] };
     });
     if (loaded === undefined) return undefined;
     return {
@@ -184,16 +194,38 @@ export class SqliteStore implements ExecutionStore {
     return this.#work.submit("write", (changed) => this.#heads.post(request, changed));
   }
 
-  due(nowMs: number, limit: number): Promise<{ executionIds: string[]; nextDueAtMs?: number }> {
+  due(
+    nowMs: number,
+    limit: number,
+    functionNames?: readonly string[],
+  ): Promise<{ executionIds: string[]; nextDueAtMs?: number }> {
     return this.#work.submit("read", () => {
-      const rows = this.#statements.due.all(nowMs, limit + 1) as {
-        execution_id: StoredText;
-        due_at_ms: number;
-      }[];
-      const executionIds = rows.slice(0, limit).map((row) => textOf(row.execution_id));
-      const next = rows[limit] ?? this.#statements.nextDue.get(nowMs);
-      return next.due_at_ms === null ? { executionIds } : { executionIds, nextDueAtMs: next.due_at_ms };
+      const rows =
+        functionNames === undefined
+          ? this.#dueOfAll(nowMs, limit)
+          : this.#dueOfFunctions(functionNames, limit);
+      const isDue = (row: DueRow): boolean => row.due_at_ms <= nowMs;
+      const executionIds = rows
+        .slice(0, limit)
+        .filter(isDue)
+        .map((row) => textOf(row.execution_id));
+      const next = rows[executionIds.length];
+      return next === undefined ? { executionIds } : { executionIds, nextDueAtMs: next.due_at_ms };
     });
+  }
+
+  /** What is due, and one row more: the next. */
+  #dueOfAll(nowMs: number, limit: number): DueRow[] {
+    const rows = this.#statements.due.all(nowMs, limit + 1) as DueRow[];
+    if (rows.length > limit) return rows;
+    const next = this.#statements.nextDue.get(nowMs) as { due_at_ms: number | null };
+    return next.due_at_ms === null ? rows : [...rows, { execution_id: "", due_at_ms: next.due_at_ms }];
+  }
+
+  #dueOfFunctions(functionNames: readonly string[], limit: number): DueRow[] {
+    return functionNames
+      .flatMap((name) => this.#statements.dueOfFunction.all(name, limit + 1) as DueRow[])
+      .sort((a, b) => a.due_at_ms - b.due_at_ms);
   }
 
   async list(request: ListRequest): Promise<ListPage> {
@@ -270,4 +302,9 @@ export class SqliteStore implements ExecutionStore {
     const bytes = Buffer.byteLength(text);
     if (bytes > MAX_ENTRY_BYTES) throw entryTooLargeError(this.#path, sequence, bytes, MAX_ENTRY_BYTES);
   }
+}
+
+interface DueRow {
+  readonly execution_id: StoredText;
+  readonly due_at_ms: number;
 }

@@ -5,9 +5,12 @@
  */
 
 import type { DatabaseSyncInstance } from "@photostructure/sqlite";
+import { MAX_SEQUENCE, SEQUENCE_BITS } from "./schema.js";
 
 const LIVE_COLUMNS =
   "status = ?, epoch = ?, owner = ?, due_at_ms = ?, invoked_at_ms = ?, last_invocation = ?, inbox_count = ?";
+
+const NUMBER = "(SELECT number FROM executions WHERE execution_id = ?1)";
 
 const SQL = {
   insertHead: `
@@ -15,43 +18,48 @@ const SQL = {
       started_at_ms, timeout_at_ms, retention_ms, status, epoch, due_at_ms, inbox_count)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   insertInput: "INSERT INTO inputs VALUES (?, ?)",
-  head: `
-    SELECT executions.*, inputs.input FROM executions LEFT JOIN inputs USING (execution_id)
-    WHERE executions.execution_id = ?`,
+  head: "SELECT * FROM executions LEFT JOIN inputs USING (number) WHERE execution_id = ?",
   headWithoutInput: "SELECT * FROM executions WHERE execution_id = ?",
-  saveLive: `UPDATE executions SET ${LIVE_COLUMNS} WHERE execution_id = ?`,
+  saveLive: `UPDATE executions SET ${LIVE_COLUMNS} WHERE number = ?`,
   saveEnd: `
     UPDATE executions SET ${LIVE_COLUMNS}, ended_at_ms = ?, result = ?, error = ?, expires_at_ms = ?
-    WHERE execution_id = ?`,
+    WHERE number = ?`,
   renew: "UPDATE executions SET due_at_ms = ? WHERE execution_id = ? AND epoch = ? AND status = 'RUNNING'",
 
-  // One statement refuses all that does not fit: a taken sequence number is not unique; after a gap,
-  // or in an unknown execution, the number comes out as NULL, which the column does not take.
+  // One statement refuses all that does not fit: a position that is taken breaks the key; after a gap,
+  // or in an unknown execution, the entry comes out as NULL, which the column does not take.
   // `INSERT ... SELECT` would build a temporary table, because it reads the table that it writes.
   append: `
-    INSERT OR IGNORE INTO log (execution_id, sequence, entry) VALUES (?1, CASE ?2
-      WHEN 1 THEN (SELECT 1 FROM executions WHERE execution_id = ?1)
-      ELSE (SELECT sequence + 1 FROM log WHERE execution_id = ?1 AND sequence = ?2 - 1) END, ?3)`,
-  entry: "SELECT entry FROM log WHERE execution_id = ? AND sequence = ?",
-  entries: "SELECT sequence, entry FROM log WHERE execution_id = ? ORDER BY sequence",
+    INSERT OR IGNORE INTO log VALUES (${NUMBER} << ${SEQUENCE_BITS} | ?2, CASE ?2
+      WHEN 1 THEN (SELECT ?3 FROM executions WHERE execution_id = ?1)
+      ELSE (SELECT ?3 FROM log WHERE position = (${NUMBER} << ${SEQUENCE_BITS} | (?2 - 1))) END)`,
+  entry: `SELECT entry FROM log WHERE position = (${NUMBER} << ${SEQUENCE_BITS} | ?2)`,
+  entries: `
+    SELECT position & ${MAX_SEQUENCE} AS sequence, entry FROM log
+    WHERE position BETWEEN ?1 << ${SEQUENCE_BITS} AND ?1 << ${SEQUENCE_BITS} | ${MAX_SEQUENCE} ORDER BY position`,
 
-  event: "SELECT event FROM inbox WHERE execution_id = ? AND key = ?",
+  event: "SELECT event FROM inbox WHERE number = ? AND key = ?",
   // A replaced row gets a new `arrival`: order of arrival.
-  putEvent: "INSERT OR REPLACE INTO inbox (execution_id, key, at_ms, event) VALUES (?, ?, ?, ?)",
-  inbox: "SELECT key, at_ms, event FROM inbox WHERE execution_id = ? ORDER BY arrival",
+  putEvent: "INSERT OR REPLACE INTO inbox (number, key, at_ms, event) VALUES (?, ?, ?, ?)",
+  inbox: "SELECT key, at_ms, event FROM inbox WHERE number = ? ORDER BY arrival",
 
   due: `
     SELECT execution_id, due_at_ms FROM executions INDEXED BY executions_due
     WHERE due_at_ms <= ? ORDER BY due_at_ms, execution_id LIMIT ?`,
+  dueOfFunction: `
+    SELECT execution_id, due_at_ms FROM executions INDEXED BY executions_due_of_function
+    WHERE function_name = ? AND due_at_ms IS NOT NULL ORDER BY due_at_ms, execution_id LIMIT ?`,
   nextDue: "SELECT min(due_at_ms) AS due_at_ms FROM executions INDEXED BY executions_due WHERE due_at_ms > ?",
   expired: `
-    SELECT execution_id FROM executions INDEXED BY executions_expiring
+    SELECT number FROM executions INDEXED BY executions_expiring
     WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?`,
 
-  deleteHead: "DELETE FROM executions WHERE execution_id = ?",
-  deleteInput: "DELETE FROM inputs WHERE execution_id = ?",
-  deleteLog: "DELETE FROM log WHERE execution_id = ?",
-  deleteInbox: "DELETE FROM inbox WHERE execution_id = ?",
+  deleteHead: "DELETE FROM executions WHERE number = ?",
+  deleteInput: "DELETE FROM inputs WHERE number = ?",
+  deleteLog: `
+    DELETE FROM log
+    WHERE position BETWEEN ?1 << ${SEQUENCE_BITS} AND ?1 << ${SEQUENCE_BITS} | ${MAX_SEQUENCE}`,
+  deleteInbox: "DELETE FROM inbox WHERE number = ?",
 
   insertFunction: "INSERT INTO functions VALUES (?) ON CONFLICT DO NOTHING",
   function: "SELECT 1 FROM functions WHERE name = ?",

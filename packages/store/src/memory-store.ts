@@ -63,9 +63,8 @@ export class MemoryStore implements ExecutionStore {
   };
 
   readonly #executions = new Map<string, StoredExecution>();
-  readonly #due = new DueQueue<DueExecution>(
-    (item) => this.#head(item.executionId)?.dueAtMs === item.dueAtMs,
-  );
+  /** What is due, by function. */
+  readonly #due = new Map<string, DueQueue<DueExecution>>();
   readonly #expiring = new DueQueue<DueExecution>(
     (item) => this.#head(item.executionId)?.expiresAtMs === item.dueAtMs,
   );
@@ -162,24 +161,20 @@ export class MemoryStore implements ExecutionStore {
     return { kind: "posted" };
   }
 
-  async due(nowMs: number, limit: number): Promise<{ executionIds: string[]; nextDueAtMs?: number }> {
-    const taken = new Map<string, DueExecution>();
-    while (taken.size < limit) {
-      const item = this.#due.takeDue(nowMs);
-      if (item === undefined) break;
-      taken.set(item.executionId, item);
-    }
-    let next = this.#due.peek();
-    // An execution that went from one due time to another and back is in the queue twice.
-    while (next !== undefined && taken.has(next.executionId)) {
-      this.#due.takeDue(next.dueAtMs);
-      next = this.#due.peek();
-    }
-    const nextDueAtMs = next?.dueAtMs;
+  async due(
+    nowMs: number,
+    limit: number,
+    functionNames: readonly string[] = [...this.#due.keys()],
+  ): Promise<{ executionIds: string[]; nextDueAtMs?: number }> {
+    const queues = functionNames.flatMap((name) => this.#due.get(name) ?? []);
+    const taken = queues.flatMap((queue) => takeDue(queue, nowMs, limit));
+    const soonest = taken.sort((a, b) => a.dueAtMs - b.dueAtMs || a.order - b.order).slice(0, limit);
+    const executionIds = soonest.map((item) => item.executionId);
+    const next = [...taken.slice(limit), ...queues.flatMap((queue) => queue.peek() ?? [])];
     // Being listed is not being claimed: they stay due until acquired.
-    for (const item of taken.values()) this.#due.add(item);
-    const executionIds = [...taken.keys()];
-    return nextDueAtMs === undefined ? { executionIds } : { executionIds, nextDueAtMs };
+    for (const item of taken) this.#dueOf(item.executionId)?.add(item);
+    if (next.length === 0) return { executionIds };
+    return { executionIds, nextDueAtMs: Math.min(...next.map((item) => item.dueAtMs)) };
   }
 
   async list(request: ListRequest): Promise<ListPage> {
@@ -253,9 +248,19 @@ export class MemoryStore implements ExecutionStore {
     if (head.dueAtMs !== before.dueAtMs || head.expiresAtMs !== before.expiresAtMs) this.#schedule(head);
   }
 
+  #dueOf(executionId: string): DueQueue<DueExecution> | undefined {
+    const functionName = this.#head(executionId)?.functionName;
+    return functionName === undefined ? undefined : this.#due.get(functionName);
+  }
+
   #schedule(head: ExecutionHead): void {
-    const { executionId, dueAtMs, expiresAtMs } = head;
-    if (dueAtMs !== undefined) this.#due.add({ dueAtMs, executionId, order: this.#order++ });
+    const { executionId, functionName, dueAtMs, expiresAtMs } = head;
+    let queue = this.#due.get(functionName);
+    if (queue === undefined) {
+      queue = new DueQueue((item) => this.#head(item.executionId)?.dueAtMs === item.dueAtMs);
+      this.#due.set(functionName, queue);
+    }
+    if (dueAtMs !== undefined) queue.add({ dueAtMs, executionId, order: this.#order++ });
     else if (expiresAtMs !== undefined)
       this.#expiring.add({ dueAtMs: expiresAtMs, executionId, order: this.#order++ });
   }
@@ -263,6 +268,21 @@ export class MemoryStore implements ExecutionStore {
   #changed(executionId: string): void {
     for (const listener of this.#listeners) listener(executionId);
   }
+}
+
+/** Takes what is due out of the queue, each execution once. */
+function takeDue(queue: DueQueue<DueExecution>, nowMs: number, limit: number): DueExecution[] {
+  const taken = new Map<string, DueExecution>();
+  while (taken.size < limit) {
+    const item = queue.takeDue(nowMs);
+    if (item === undefined) break;
+    taken.set(item.executionId, item);
+  }
+  // An execution that went from one due time to another and back is in the queue twice.
+  for (let next = queue.peek(); next !== undefined && taken.has(next.executionId); next = queue.peek()) {
+    queue.takeDue(next.dueAtMs);
+  }
+  return [...taken.values()];
 }
 
 function matches(head: ExecutionHead, request: ListRequest): boolean {

@@ -161,10 +161,14 @@ export interface ExecutionStore {
 
   post(request: PostRequest): Promise<PostResult>;
 
-  /** Ids of executions that `acquire` would take, soonest first, and when the next one is due. */
+  /**
+   * Ids of executions that `acquire` would take, soonest first, and when the next one is due. With
+   * `functionNames` only theirs: a worker must not claim what it cannot run.
+   */
   due(
     nowMs: number,
     limit: number,
+    functionNames?: readonly string[],
   ): Promise<{ readonly executionIds: readonly string[]; readonly nextDueAtMs?: number | undefined }>;
   list(request: ListRequest): Promise<ListPage>;
   /** Puts a stopped execution back to `PENDING`, due now. `false` unless it was `STOPPED`. */
@@ -181,7 +185,8 @@ export interface ExecutionStore {
   /**
    * Calls `listener` with the execution's id when something may have become due or ended, as far as the store can tell
    * without polling (always for changes made through this object). An empty id means that something has changed and
-   * the store cannot tell what: another process wrote. Gives the function that stops it.
+   * the store cannot tell what: another process wrote. Never calls during the call itself. Gives the function that
+   * stops it.
    */
   onChange(listener: (executionId: string) => void): () => void;
   close(): Promise<void>;
