@@ -119,12 +119,22 @@ export function inboxContract(store: () => ExecutionStore): void {
     });
 
     it("refuses an execution that has ended, and one that is unknown", async () => {
-      for (const status of ["SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED"] as const) {
+      for (const status of ["SUCCEEDED", "FAILED", "TIMED_OUT"] as const) {
         await startEnded(store(), status, { status });
         expect(await store().post(message(status))).toEqual({ kind: "ended", status });
         expect(await inboxOf(status)).toEqual([]);
       }
       expect(await store().post(message("nobody"))).toEqual({ kind: "unknown" });
+    });
+
+    it("keeps what comes for a stopped execution, for when it is resumed, and does not make it due", async () => {
+      await startEnded(store(), "e1", { status: "STOPPED" });
+
+      expect(await store().post(message("e1"))).toEqual({ kind: "posted" });
+
+      expect(await inboxOf("e1")).toHaveLength(1);
+      expect(await store().head("e1")).toMatchObject({ status: "STOPPED", inboxCount: 1 });
+      expect(await store().due(T0 + LEASE_MS, 10)).toEqual({ executionIds: [] });
     });
   });
 

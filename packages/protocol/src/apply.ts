@@ -184,7 +184,8 @@ class Draft {
     } else if (update.Type === "CONTEXT") {
       const keepsChildren = update.ContextOptions?.ReplayChildren === true;
       operation.ContextDetails = keepsChildren ? { ReplayChildren: true, ...outcome } : outcome;
-      if (!keepsChildren) this.#pruned.push(operation.Id as string);
+      if (!keepsChildren && update.ContextOptions?.KeepChildren !== true)
+        this.#pruned.push(operation.Id as string);
     }
     this.#put(operation);
   }

@@ -59,8 +59,8 @@ interface EncodedUpdate {
   o?: number | [number | null, number | null];
   /** Function name and tenant. */
   f?: [string, string?];
-  /** The result is rebuilt from the children. */
-  c?: 1;
+  /** 1: the result is rebuilt from the children. 2: the children are kept to be seen. */
+  c?: 1 | 2;
   /** Milliseconds before the entry's time. */
   t?: number;
   /** The same for the folded START. */
@@ -209,6 +209,7 @@ function encodeOptions(update: OperationUpdate, encoded: EncodedUpdate): void {
     encoded.o = [CallbackOptions.TimeoutSeconds ?? null, CallbackOptions.HeartbeatTimeoutSeconds ?? null];
   }
   if (ContextOptions?.ReplayChildren === true) encoded.c = 1;
+  else if (ContextOptions?.KeepChildren === true) encoded.c = 2;
   if (ChainedInvokeOptions?.FunctionName !== undefined) {
     const { FunctionName, TenantId } = ChainedInvokeOptions;
     encoded.f = TenantId === undefined ? [FunctionName] : [FunctionName, TenantId];
@@ -248,6 +249,7 @@ function decodeOptions(encoded: EncodedUpdate, update: OperationUpdate): void {
     else update.StepOptions = { NextAttemptDelaySeconds: o };
   }
   if (c === 1) update.ContextOptions = { ReplayChildren: true };
+  else if (c === 2) update.ContextOptions = { KeepChildren: true };
   if (f !== undefined) {
     update.ChainedInvokeOptions =
       f[1] === undefined ? { FunctionName: f[0] } : { FunctionName: f[0], TenantId: f[1] };

@@ -4,6 +4,8 @@ import type { ErrorObject, OperationAction, OperationType, WireOperation } from 
 
 export interface ContextOptions {
   ReplayChildren?: boolean | undefined;
+  /** Tidemark: the children stay in the state, to be seen; the result is recorded whole. */
+  KeepChildren?: boolean | undefined;
 }
 export interface StepOptions {
   NextAttemptDelaySeconds?: number | undefined;

@@ -167,20 +167,19 @@ export class DurableClient {
     const deadlineMs = this.#clock.nowMs() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
     for (;;) {
       const changed = this.#nextChange(id, deadlineMs);
-      const head = await this.#head(id);
-      if (isTerminal(head.status)) {
+      try {
+        const head = await this.#head(id);
+        if (isTerminal(head.status)) return resultOf<T>(head);
+        if (this.#clock.nowMs() >= deadlineMs) {
+          throw new TidemarkError(
+            "TIDEMARK_RESULT_TIMEOUT",
+            `execution ${id} is ${head.status} after ${options.timeoutMs} ms; wait again`,
+          );
+        }
+        await changed.promise;
+      } finally {
         changed.cancel();
-        if (head.status !== "SUCCEEDED") throw new ExecutionFailedError(id, head.status, head.error);
-        return (head.result === undefined ? undefined : JSON.parse(head.result)) as T;
       }
-      if (this.#clock.nowMs() >= deadlineMs) {
-        changed.cancel();
-        throw new TidemarkError(
-          "TIDEMARK_RESULT_TIMEOUT",
-          `execution ${id} is ${head.status} after ${options.timeoutMs} ms; wait again`,
-        );
-      }
-      await changed.promise;
     }
   }
 
@@ -364,10 +363,24 @@ function describe(head: ExecutionHead): ExecutionDescription {
     ...(head.endedAtMs === undefined ? {} : { endedAt: new Date(head.endedAtMs) }),
     ...(head.dueAtMs === undefined ? {} : { dueAt: new Date(head.dueAtMs) }),
     ...(head.parent === undefined ? {} : { parentExecutionId: head.parent.executionId }),
-    ...(head.input === undefined ? {} : { input: JSON.parse(head.input) }),
-    ...(head.result === undefined ? {} : { result: JSON.parse(head.result) }),
+    ...(head.input === undefined ? {} : { input: readable(head.input) }),
+    ...(head.result === undefined ? {} : { result: readable(head.result) }),
     ...(head.error === undefined ? {} : { error: head.error }),
   };
+}
+
+function resultOf<T>(head: ExecutionHead): T {
+  if (head.status !== "SUCCEEDED") throw new ExecutionFailedError(head.executionId, head.status, head.error);
+  return (head.result === undefined ? undefined : JSON.parse(head.result)) as T;
+}
+
+/** A JSON value, or the text itself: a serdes of the user's may have written anything. */
+function readable(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 function inputText(input: unknown): string | undefined {

@@ -40,6 +40,9 @@ interface SessionOptions {
   readonly inlineWaitMs: number;
 }
 
+/** Type of the error with which a worker that stops ends its invocations. */
+export const WORKER_STOPPED = "TIDEMARK_WORKER_STOPPED";
+
 /** What opening found. */
 type Opened =
   | { readonly kind: "ready" }
@@ -135,14 +138,17 @@ export class Session implements DurableExecutionClient {
     const previous = this.#previousInvocation(loaded.head, nowMs);
     const hasFailed = previous.error !== undefined;
     const events = await this.#outsideEvents(loaded.inbox, nowMs);
-    const interrupted = hasFailed
-      ? [...this.#state.startedSteps].map((id): OutsideEvent => ({ kind: "step_interrupted", id }))
-      : [];
+    // A worker that stops hands over: neither the steps nor the invocation have failed.
+    const wasHandedOver = previous.error?.ErrorType === WORKER_STOPPED;
+    const interrupted =
+      hasFailed && !wasHandedOver
+        ? [...this.#state.startedSteps].map((id): OutsideEvent => ({ kind: "step_interrupted", id }))
+        : [];
     if (!hasFailed && events.every((event) => event.kind === "callback_heartbeat")) {
       this.#postpone(events, nowMs);
       return { kind: "nothing-new" };
     }
-    const barren = hasFailed ? countBarren(loaded.entries) : 0;
+    const barren = hasFailed && !wasHandedOver ? countBarren(loaded.entries) : 0;
     if (events.length === 0 && !mayInvoke(barren, previous))
       return { kind: "barren", count: barren, previous };
     const records = [...interrupted, ...events].map((event): LogRecord => ({ event }));
@@ -237,7 +243,10 @@ export class Session implements DurableExecutionClient {
   }
 
   async #news(nowMs: number): Promise<OutsideEvent[]> {
-    if (!this.#hasNews) return this.#outsideEvents([], nowMs);
+    // Heartbeats do not announce themselves: look before a callback times out.
+    const next = this.#state.timers.peek();
+    const mayTimeOut = next !== undefined && next.dueAtMs <= nowMs && next.kind.startsWith("callback");
+    if (!this.#hasNews && !mayTimeOut) return this.#outsideEvents([], nowMs);
     this.#hasNews = false;
     const loaded = await this.#store.load(this.executionId);
     if (loaded === undefined) return [];
@@ -288,7 +297,7 @@ export class Session implements DurableExecutionClient {
   ): Promise<OutsideEvent | undefined> {
     if (
       event.reason === "heartbeat" &&
-      inbox.some((posted) => isHeartbeatOf(posted.event, event.id) && this.#isOpen(posted.event))
+      inbox.some((posted) => this.#isAlive(posted.event, event.id, nowMs))
     ) {
       return undefined;
     }
@@ -304,6 +313,13 @@ export class Session implements DurableExecutionClient {
     if (result.kind !== "taken") return undefined;
     // Already among the events of this read, or a timeout that was claimed by an invocation that died.
     return inbox.some((posted) => posted.key === settleKey(event.id)) ? undefined : result.by;
+  }
+
+  /** True for a heartbeat of this callback whose own deadline has not passed. */
+  #isAlive(event: OutsideEvent, operationId: string, nowMs: number): boolean {
+    if (event.kind !== "callback_heartbeat" || event.id !== operationId) return false;
+    const seconds = this.#state.operations.get(operationId)?.CallbackDetails?.HeartbeatTimeoutSeconds ?? 0;
+    return event.atMs + seconds * 1000 > nowMs;
   }
 
   /** Appends one entry; gives the changed operations, or nothing when the fence has moved. */
@@ -393,10 +409,6 @@ function failForGood(error: unknown): never {
 
 function endsContext(update: OperationUpdate): boolean {
   return update.Type === "CONTEXT" && update.Action !== "START";
-}
-
-function isHeartbeatOf(event: OutsideEvent, operationId: string): boolean {
-  return event.kind === "callback_heartbeat" && event.id === operationId;
 }
 
 /** Invocations in a row, up to the newest, that recorded nothing of their own. */

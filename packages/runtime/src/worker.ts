@@ -10,6 +10,7 @@ import type { ExecutionStore } from "@tidemark/store";
 import { ulid } from "ulid";
 import { type Clock, systemClock } from "./clock.js";
 import { type DurableHandler, Invocation, type PlainHandler, type RegisteredFunction } from "./invocation.js";
+import { WORKER_STOPPED } from "./session.js";
 
 export interface WorkerOptions {
   readonly store: ExecutionStore;
@@ -84,7 +85,7 @@ export class Worker {
     this.#clock = options.clock ?? systemClock;
     this.#concurrency = positive("concurrency", options.concurrency ?? 100);
     this.#leaseMs = positive("leaseMs", options.leaseMs ?? 30_000);
-    this.#onError = options.onError ?? ((error) => console.error("[tidemark]", error));
+    this.#onError = harmless(options.onError ?? ((error) => console.error("[tidemark]", error)));
     for (const [name, fn] of Object.entries(options.functions)) this.#register(name, fn);
   }
 
@@ -106,7 +107,7 @@ export class Worker {
     this.#unsubscribe?.();
     this.#cancelTimer?.();
     const cancelDrain = this.#clock.setTimer(() => {
-      const error: ErrorObject = { ErrorType: "TIDEMARK_WORKER_STOPPED", ErrorMessage: "the worker stopped" };
+      const error: ErrorObject = { ErrorType: WORKER_STOPPED, ErrorMessage: "the worker stopped" };
       for (const invocation of this.#active.values()) invocation?.abandon(error);
     }, this.#options.drainMs ?? 10_000);
     await this.whenIdle();
@@ -276,4 +277,15 @@ function positive(field: string, value: number): number {
     "TIDEMARK_WORKER_CONFIG",
     `${field} is ${JSON.stringify(value)}; pass a whole number of at least 1`,
   );
+}
+
+/** What a user's reporter throws has nobody to go to. */
+function harmless(onError: (error: unknown) => void): (error: unknown) => void {
+  return (error) => {
+    try {
+      onError(error);
+    } catch (thrown) {
+      console.error("[tidemark] onError threw", thrown, "for", error);
+    }
+  };
 }

@@ -7,7 +7,7 @@
  * ended how, and the result is rebuilt from the items' own records.
  */
 
-import { type ErrorObject, MAX_INLINE_PAYLOAD_BYTES, type Operation } from "@tidemark/protocol";
+import { type ErrorObject, MAX_INLINE_PAYLOAD_BYTES, type Operation, operationId } from "@tidemark/protocol";
 import {
   type BatchItem,
   BatchItemStatus,
@@ -27,7 +27,7 @@ import {
   type Recorded,
   runVirtual,
 } from "./child.js";
-import { type CompletionConfig, completionReason } from "./completion.js";
+import { type CompletionConfig, type CompletionItemStatus, completionReason } from "./completion.js";
 import {
   type ChildContextError,
   type CompletionReason,
@@ -37,8 +37,9 @@ import {
 } from "./errors.js";
 import { LiveOperation, type Settled } from "./lifecycle.js";
 import { deserialize, readValue, serialize } from "./payload.js";
+import { missingOperation } from "./replay-check.js";
 import type { Scope } from "./scope.js";
-import { type AnySerdes, isDefaultSerdes } from "./serdes.js";
+import { type AnySerdes, isDefaultSerdes, serializeJson } from "./serdes.js";
 
 /** How the items of a batch are recorded. */
 // biome-ignore lint/style/noEnum: an enum in the AWS SDK, so a type and a value for its users.
@@ -83,6 +84,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
   #complete!: (result: BatchResult<T>) => void;
   #fail!: (error: unknown) => void;
   #isComplete = false;
+  readonly #views: CompletionItemStatus[] = [];
   #onOutcome: (() => void) | undefined;
 
   constructor(spec: BatchSpec<T>) {
@@ -92,6 +94,8 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
   run(scope: Scope, operation: LiveOperation<BatchResult<T>>): Promise<BatchResult<T>> {
     this.#scope = scope;
     this.#operation = operation;
+    const beyond = operation.engine.find(operationId(scope.prefix, this.#spec.count + 1));
+    if (beyond !== undefined) operation.engine.fail(missingOperation(beyond, false));
     return new Promise((resolve, reject) => {
       this.#complete = resolve;
       this.#fail = reject;
@@ -129,11 +133,14 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
 
   #startItem(index: number): void {
     const { engine } = this.#operation;
-    const name = this.#spec.itemName(index);
+    const { name } = this.#seen(index, BatchItemStatus.STARTED);
     const sink = (settled: Settled<T>): boolean => this.#itemSettled(index, settled);
     const run = (scope: Scope): Promise<T> => this.#spec.runItem(scope, index);
     if (this.#spec.nesting === NestingType.FLAT) {
-      void runVirtual(this.#scope, this.#scope.nextId(), name, engine, run, childContextError).then(sink);
+      const runChecked = (scope: Scope): Promise<T> => run(scope).then(this.#writable);
+      void runVirtual(this.#scope, this.#scope.nextId(), name, engine, runChecked, childContextError).then(
+        sink,
+      );
       return;
     }
     const body = this.#measured(childBody<T>(run, this.#spec.itemSerdes, {}));
@@ -145,13 +152,26 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     ).start();
   }
 
+  /** A FLAT item that JSON cannot hold fails by itself, and not with the whole batch. */
+  readonly #writable = (value: T): T => {
+    if (isDefaultSerdes(this.#spec.itemSerdes)) serializeJson(value);
+    return value;
+  };
+
   /** Adds up the payloads, to know when the whole result would be too large. */
   #measured(body: ContextBody<T>): ContextBody<T> {
+    const measure = (recorded: Recorded): Recorded => {
+      // What is rebuilt was too large for one record.
+      this.#payloadSize += recorded.replayChildren
+        ? MAX_INLINE_PAYLOAD_BYTES + 1
+        : (recorded.payload?.length ?? 0);
+      return recorded;
+    };
     return {
       ...body,
-      read: (record, operation) => {
-        this.#payloadSize += record.ContextDetails?.Result?.length ?? 0;
-        return body.read(record, operation);
+      record: (value, operation) => {
+        const recorded = body.record(value, operation);
+        return recorded instanceof Promise ? recorded.then(measure) : measure(recorded);
       },
     };
   }
@@ -161,6 +181,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     const item = this.#items[index] as Item<T>;
     item.settled = settled;
     item.status = settled.ok ? BatchItemStatus.SUCCEEDED : BatchItemStatus.FAILED;
+    this.#seen(index, item.status);
     this.#activeCount -= 1;
     if (settled.ok) this.#successCount += 1;
     else this.#failureCount += 1;
@@ -168,17 +189,28 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     return !this.#isComplete && this.#goOn();
   }
 
+  /** The items as a predicate sees them: made once, then kept up to date one by one. */
+  #statuses(): readonly CompletionItemStatus[] {
+    for (let index = this.#views.length; index < this.#spec.count; index++) {
+      this.#views.push({ index, name: this.#spec.itemName(index) });
+    }
+    return this.#views.slice();
+  }
+
+  #seen(index: number, status: BatchItemStatus): { readonly name: string } {
+    const name = this.#views[index]?.name ?? this.#spec.itemName(index);
+    if (index < this.#views.length || this.#spec.completionConfig?.shouldComplete !== undefined) {
+      this.#views[index] = { index, name, status };
+    }
+    return { name };
+  }
+
   #completeIfDone(): boolean {
     const reason = completionReason(this.#spec.completionConfig, {
       successCount: this.#successCount,
       failureCount: this.#failureCount,
       totalCount: this.#spec.count,
-      items: () =>
-        Array.from({ length: this.#spec.count }, (_, index) => {
-          const status = this.#items[index]?.status;
-          const known = { index, name: this.#spec.itemName(index) };
-          return status === undefined ? known : { ...known, status };
-        }),
+      items: () => this.#statuses(),
     });
     if (reason === undefined) return false;
     this.#isComplete = true;
@@ -231,7 +263,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
         return { index, status, payload: await serialize(this.#operation, itemSerdes, value) };
       }),
     );
-    return JSON.stringify({ all, completionReason: result.completionReason });
+    return serializeJson({ all, completionReason: result.completionReason }) as string;
   }
 
   read(

@@ -43,6 +43,10 @@ export class Checkpointer {
     this.#isRemote = options.client.hostOptions === undefined;
   }
 
+  get token(): string {
+    return this.#token;
+  }
+
   get isInFlight(): boolean {
     return this.#isInFlight;
   }
@@ -114,13 +118,17 @@ export class Checkpointer {
     return all.slice(0, count);
   }
 
-  #delay(): void {
+  #delay(delayMs = START_DELAY_MS): void {
     this.#cancelDelay = this.#options.host.setTimer(() => {
       this.#cancelDelay = undefined;
-      if (this.#pending.length === 0) return;
+      const oldest = this.#pending[0]?.AtMs;
+      if (oldest === undefined) return;
+      // What the timer was set for may have gone with another request; what is pending is younger.
+      const leftMs = oldest + START_DELAY_MS - this.#options.host.nowMs();
+      if (leftMs > 0) return this.#delay(leftMs);
       this.#isUrgent = true;
       this.#options.onOverdue();
-    }, START_DELAY_MS);
+    }, delayMs);
   }
 }
 

@@ -5,7 +5,7 @@
  * virtual context records nothing; its code runs on every replay.
  */
 
-import { MAX_INLINE_PAYLOAD_BYTES, type Operation } from "@tidemark/protocol";
+import { type ContextOptions, MAX_INLINE_PAYLOAD_BYTES, type Operation } from "@tidemark/protocol";
 import { isRebuilt } from "./deliveries.js";
 import type { DurableContext } from "./durable-context.js";
 import {
@@ -40,6 +40,11 @@ export type ChildFunc<T, Logger extends DurableLogger = DurableLogger> = (
   context: DurableContext<Logger>,
 ) => Promise<T>;
 
+/** An invocation, as far as code in it must know whether it goes on. */
+interface EndingInvocation {
+  readonly hasEnded?: boolean;
+}
+
 /** What is recorded for a result. */
 export interface Recorded {
   readonly payload: string | undefined;
@@ -50,7 +55,7 @@ export interface Recorded {
 /** What runs in a context and how its result is recorded. */
 export interface ContextBody<T> {
   run(scope: Scope, operation: LiveOperation<T>): Promise<T>;
-  record(value: T, operation: LiveOperation<T>): Recorded | Promise<Recorded>;
+  record: (value: T, operation: LiveOperation<T>) => Recorded | Promise<Recorded>;
   /** Reads a result that is recorded whole. */
   read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>>;
   /** The result of a context that is rebuilt, once its code has run. Default: what the code returned. */
@@ -98,7 +103,7 @@ export class ContextKind<T> implements OperationKind<T> {
   read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>> {
     if (record.Status !== "SUCCEEDED") {
       const error = DurableOperationError.fromErrorObject(record.ContextDetails?.Error ?? {});
-      return { ok: false, error: this.#body.errorMapper(error) };
+      return { ok: false, error: mapped(error, this.#body.errorMapper) };
     }
     if (!isRebuilt(record)) return this.#body.read(record, operation);
     const rebuilt = this.#body.rebuild === undefined ? this.#whenRebuilt() : this.#body.rebuild(record);
@@ -144,14 +149,14 @@ export class ContextKind<T> implements OperationKind<T> {
     }
     if (this.#scope.isRebuilding) return;
     this.#scope.hasEnded = true;
-    operation.update("FAIL", { Error: errorObjectOf(error), ...keepsChildren(operation) }, true);
+    operation.update("FAIL", { Error: errorObjectOf(error), ...keepsChildren(operation, true) }, true);
   }
 
   #succeed(operation: LiveOperation<T>, recorded: Recorded): void {
     const Payload = recorded.payload === undefined ? {} : { Payload: recorded.payload };
     const options = recorded.replayChildren
       ? { ContextOptions: { ReplayChildren: true } }
-      : keepsChildren(operation);
+      : keepsChildren(operation, this.#body.rebuild === undefined);
     // A result that is rebuilt is the same object live; a recorded one is read from its payload.
     operation.update("SUCCEED", { ...Payload, ...options }, true);
   }
@@ -190,12 +195,19 @@ async function runBody<T>(
   return engine.observer.context(record ?? operation.describe(), record !== undefined, call);
 }
 
-/** Plugins may ask to see the children of contexts that have ended. */
-function keepsChildren(operation: Pick<LiveOperation<never>, "engine" | "scope">): {
-  ContextOptions?: { ReplayChildren: true };
-} {
-  const depth = operation.engine.observer?.childOperationsDepth ?? 0;
-  return operation.scope.depth < depth ? { ContextOptions: { ReplayChildren: true } } : {};
+/**
+ * Plugins may ask to see the children of contexts that have ended. The result is recorded whole all
+ * the same, so that it does not depend on who looks (invariant 14). A backend that is reached by the
+ * two calls alone keeps children only for contexts that are rebuilt.
+ */
+function keepsChildren(
+  operation: Pick<LiveOperation<never>, "engine" | "scope">,
+  canRebuild: boolean,
+): { ContextOptions?: ContextOptions } {
+  const { observer, isRemote } = operation.engine;
+  if (operation.scope.depth >= (observer?.childOperationsDepth ?? 0)) return {};
+  if (!isRemote) return { ContextOptions: { KeepChildren: true } };
+  return canRebuild ? { ContextOptions: { ReplayChildren: true } } : {};
 }
 
 /** The body of `runInChildContext`. */
@@ -238,13 +250,13 @@ export function runVirtual<T>(
   scope: Scope,
   id: string,
   name: string | undefined,
-  invocation: object,
+  invocation: EndingInvocation,
   run: (scope: Scope) => Promise<T>,
   errorMapper: (error: DurableOperationError) => Error,
 ): Promise<Settled<T>> {
   const inner = new Scope(scope, { prefix: id, parentId: scope.parentId, name });
   const running = { scope: inner, operationId: id, operationName: name, attempt: undefined, invocation };
-  return afterSiblings(() => runIn(running, () => run(inner))).then(
+  return afterSiblings(invocation, inner, () => runIn(running, () => run(inner))).then(
     (value): Settled<T> => {
       inner.hasEnded = true;
       return { ok: true, value };
@@ -252,12 +264,22 @@ export function runVirtual<T>(
     (thrown: unknown): Settled<T> => {
       inner.hasEnded = true;
       const error = DurableOperationError.fromErrorObject(errorObjectOf(asError(thrown)));
-      return { ok: false, error: errorMapper(error) };
+      return { ok: false, error: mapped(error, errorMapper) };
     },
   );
 }
 
-async function afterSiblings<T>(fn: () => Promise<T>): Promise<T> {
+async function afterSiblings<T>(engine: EndingInvocation, scope: Scope, fn: () => Promise<T>): Promise<T> {
   await null;
+  if (engine.hasEnded === true || !scope.isLive()) return new Promise(() => {});
   return fn();
+}
+
+/** The error that is thrown; a mapper that throws has chosen what it throws. */
+function mapped(error: DurableOperationError, mapper: (error: DurableOperationError) => Error): Error {
+  try {
+    return mapper(error);
+  } catch (thrown) {
+    return asError(thrown);
+  }
 }

@@ -144,8 +144,7 @@ function exceedsTolerance(
     return minSuccessful === undefined;
   return (
     (toleratedFailureCount !== undefined && failureCount > toleratedFailureCount) ||
-    (toleratedFailurePercentage !== undefined &&
-      (failureCount / totalCount) * 100 > toleratedFailurePercentage)
+    (toleratedFailurePercentage !== undefined && failureCount * 100 > toleratedFailurePercentage * totalCount)
   );
 }
 

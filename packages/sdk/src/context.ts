@@ -260,7 +260,8 @@ export class OperationContext implements DurableContext {
       type: "MapResult",
       itemSubType: "MapIteration",
       count: items.length,
-      itemName: (index) => itemNamer?.(items[index] as I, index) ?? `map-item-${index}`,
+      itemName: (index) =>
+        readName("map itemNamer", itemNamer?.(items[index] as I, index)) ?? `map-item-${index}`,
       runItem: (scope, index) => fn(this.#child(scope), items[index] as I, index, items),
     });
   }

@@ -13,6 +13,8 @@ export interface Delivery {
   readonly kind: "start" | "settle";
   /** False for what an earlier invocation has delivered already. */
   readonly isNew: boolean;
+  /** Set when the backend does not say the order: within one millisecond it is not known. */
+  readonly instantMs?: number;
 }
 
 interface Ranked {
@@ -20,7 +22,7 @@ interface Ranked {
   /** Position in the log; backends that do not say it are followed by time. */
   readonly order: number | undefined;
   readonly timeMs: number;
-  readonly depth: number;
+  /** Of an operation: its own place in the state; of the end of a context: after its last descendant. */
   readonly position: number;
 }
 
@@ -30,31 +32,47 @@ export function recordedDeliveries(
   updatedIds: ReadonlySet<string>,
 ): Delivery[] {
   const ranked: Ranked[] = [];
+  const lastBelow = positionsBelow(operations);
+  let position = 0;
   for (const [operationId, operation] of operations) {
-    if (operation.Type === "EXECUTION") continue;
-    const isCallback = operation.Type === "CALLBACK";
-    const hasSettled = isSettled(operation);
-    if (!isCallback && !hasSettled) continue;
-    const depth = visibleDepth(operation, operations);
-    if (depth === undefined) continue;
-    const position = ranked.length;
-    if (isCallback) {
+    position += 1;
+    if (operation.Type === "EXECUTION" || !isVisible(operation, operations)) continue;
+    if (operation.Type === "CALLBACK") {
       const timeMs = operation.StartTimestamp?.getTime() ?? 0;
-      const delivery: Delivery = { operationId, kind: "start", isNew: false };
-      ranked.push({ delivery, order: operation.StartOrder, timeMs, depth, position });
+      ranked.push(rank({ operationId, kind: "start", isNew: false }, operation.StartOrder, timeMs, position));
     }
-    if (hasSettled) {
-      const timeMs = endMs(operation);
-      const delivery: Delivery = { operationId, kind: "settle", isNew: updatedIds.has(operationId) };
-      ranked.push({ delivery, order: operation.SettleOrder, timeMs, depth, position });
+    if (isSettled(operation)) {
+      const isNew = updatedIds.has(operationId);
+      const end = lastBelow.get(operationId) ?? position;
+      ranked.push(rank({ operationId, kind: "settle", isNew }, operation.SettleOrder, endMs(operation), end));
     }
   }
   return ranked.sort(byOrder).map(({ delivery }) => delivery);
 }
 
-/** When an operation ended. Some backends do not say it of waits. */
-function endMs({ EndTimestamp, WaitDetails, StartTimestamp }: Operation): number {
-  return (EndTimestamp ?? WaitDetails?.ScheduledEndTimestamp ?? StartTimestamp)?.getTime() ?? 0;
+function rank(delivery: Delivery, order: number | undefined, timeMs: number, position: number): Ranked {
+  if (order !== undefined) return { delivery, order, timeMs, position };
+  return { delivery: { ...delivery, instantMs: timeMs }, order, timeMs, position };
+}
+
+/** For each context, the place just after its last descendant. */
+function positionsBelow(operations: ReadonlyMap<string, Operation>): ReadonlyMap<string, number> {
+  const last = new Map<string, number>();
+  let position = 0;
+  for (const operation of operations.values()) {
+    position += 1;
+    if (operation.SettleOrder !== undefined || operation.ParentId === undefined) continue;
+    let above = 0.5;
+    for (
+      let id: string | undefined = operation.ParentId;
+      id !== undefined;
+      id = operations.get(id)?.ParentId
+    ) {
+      last.set(id, position + above);
+      above += 0.001;
+    }
+  }
+  return last;
 }
 
 function byOrder(a: Ranked, b: Ranked): number {
@@ -62,23 +80,44 @@ function byOrder(a: Ranked, b: Ranked): number {
   return (
     Number(a.delivery.isNew) - Number(b.delivery.isNew) ||
     a.timeMs - b.timeMs ||
-    // Within a millisecond: an id before its outcome, children before their context.
-    Number(a.delivery.kind === "settle") - Number(b.delivery.kind === "settle") ||
-    b.depth - a.depth ||
-    a.position - b.position
+    a.position - b.position ||
+    Number(a.delivery.kind === "settle") - Number(b.delivery.kind === "settle")
   );
 }
 
-/** How deep the operation lies; `undefined` under a context that has ended and is not rebuilt: its code does not run again. */
-function visibleDepth(operation: Operation, operations: ReadonlyMap<string, Operation>): number | undefined {
-  let depth = 0;
-  for (let parentId = operation.ParentId; parentId !== undefined; depth++) {
+/** When an operation ended. Some backends do not say it of waits. */
+function endMs({ EndTimestamp, WaitDetails, StartTimestamp }: Operation): number {
+  return (EndTimestamp ?? WaitDetails?.ScheduledEndTimestamp ?? StartTimestamp)?.getTime() ?? 0;
+}
+
+/** False under a context that has ended and is not rebuilt: its code does not run again. */
+export function isVisible(operation: Operation, operations: ReadonlyMap<string, Operation>): boolean {
+  let parentId = operation.ParentId;
+  while (parentId !== undefined) {
     const parent = operations.get(parentId);
-    if (parent === undefined) return depth;
-    if (isSettled(parent) && !isRebuilt(parent)) return undefined;
+    if (parent === undefined) return true;
+    if (isSettled(parent) && !isRebuilt(parent)) return false;
     parentId = parent.ParentId;
   }
-  return depth;
+  return true;
+}
+
+/** Operations that are under way: code that fits the log asks for each of them again. */
+export function underWay(operations: ReadonlyMap<string, Operation>): Set<string> {
+  const ids = new Set<string>();
+  for (const [id, operation] of operations) {
+    if (operation.Type === "EXECUTION" || isSettled(operation)) continue;
+    if (isVisible(operation, operations) && !isBelowRebuilt(operation, operations)) ids.add(id);
+  }
+  return ids;
+}
+
+function isBelowRebuilt(operation: Operation, operations: ReadonlyMap<string, Operation>): boolean {
+  for (let id = operation.ParentId; id !== undefined; id = operations.get(id)?.ParentId) {
+    const parent = operations.get(id);
+    if (parent !== undefined && isRebuilt(parent)) return true;
+  }
+  return false;
 }
 
 /** A context whose result is rebuilt by running its code over its recorded children. */

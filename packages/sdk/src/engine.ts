@@ -17,7 +17,7 @@ import {
   type OperationUpdate,
 } from "@tidemark/protocol";
 import { Checkpointer } from "./checkpointer.js";
-import { type Delivery, recordedDeliveries } from "./deliveries.js";
+import { type Delivery, isVisible, recordedDeliveries, underWay } from "./deliveries.js";
 import { onNextTurn, systemHost } from "./host.js";
 import type { PluginObserver } from "./plugin-observer.js";
 import { missingOperation } from "./replay-check.js";
@@ -80,6 +80,8 @@ export class Engine {
   #next = 0;
   /** Recorded outcomes that are still to be delivered before anything new begins. */
   #replayLeft: number;
+  /** Operations that are under way in the log and that the code has not asked for again. */
+  readonly #unclaimed: Set<string>;
   #isReplaying: boolean;
   /** Work that begins once the replay is over, in the order in which the code asked for it. */
   #held: (() => void)[] = [];
@@ -102,6 +104,7 @@ export class Engine {
     this.#operations = new Map(options.operations);
     this.#queue = recordedDeliveries(options.operations, options.updatedIds);
     this.#replayLeft = this.#queue.length;
+    this.#unclaimed = underWay(options.operations);
     this.#isReplaying = options.operations.size > 1;
     this.outcome = new Promise((resolve) => {
       this.#resolveOutcome = resolve;
@@ -126,6 +129,11 @@ export class Engine {
     return this.#options.client.hostOptions === undefined;
   }
 
+  /** The newest token: the invocation's own is stale after its first checkpoint. */
+  get token(): string {
+    return this.#checkpointer.token;
+  }
+
   /** True while the code runs over what an earlier invocation has seen. */
   get isReplaying(): boolean {
     return this.#isReplaying;
@@ -147,12 +155,14 @@ export class Engine {
   /** The code has asked for an operation. */
   add(handle: Handle): void {
     this.#handles.set(handle.id, handle);
+    this.#unclaimed.delete(handle.id);
     this.wake();
   }
 
   /** Runs `begin` now, or when the replay is over: new work must not start on code that no longer fits the log. */
   whenReplayed(begin: () => void): void {
-    if (this.#replayLeft === 0 && this.#held.length === 0) begin();
+    const isOver = this.#replayLeft === 0 && !this.#isReplaying;
+    if (isOver && this.#held.length === 0) begin();
     else this.#held.push(begin);
   }
 
@@ -188,9 +198,10 @@ export class Engine {
     }
   }
 
-  /** Runs `begin` after `hook`, and after everything that was started before (invariant 14: order stays). */
+  /** Calls `hook` at once, and `begin` after it and after everything that was started before (invariant 14: order stays). */
   startInOrder(hook: () => Promise<void>, begin: () => void): void {
-    this.#starts = this.#starts.then(hook).then(begin);
+    const hooked = hook();
+    this.#starts = this.#starts.then(() => hooked).then(begin);
     this.pauseFor(this.#starts).catch((error: unknown) => this.fail(error));
   }
 
@@ -237,10 +248,10 @@ export class Engine {
 
   #takeTurn(): void {
     // Code that the handler has left behind gets nothing more.
-    const isLeftBehind = this.#hasHandlerSettled && this.#replayLeft === 0;
+    const isLeftBehind = this.#hasHandlerSettled && this.#replayLeft === 0 && this.#unclaimed.size === 0;
     if (!isLeftBehind) {
       if (this.#deliverNext()) return;
-      if (this.#next < this.#queue.length) return this.#onBlocked();
+      if (this.#next < this.#queue.length || this.#unclaimed.size > 0) return this.#onBlocked();
     }
     this.#isReplaying = false;
     // What the handler never waited for was abandoned when it ended, and is not taken up again.
@@ -253,25 +264,41 @@ export class Engine {
 
   /** Delivers outcomes until code of the user may run. Gives false when there is none to deliver. */
   #deliverNext(): boolean {
+    let hasDelivered = false;
     while (this.#next < this.#queue.length) {
-      const delivery = this.#queue[this.#next] as Delivery;
+      const delivery = this.#nextDelivery();
       const handle = this.#handles.get(delivery.operationId);
-      if (handle === undefined) return false;
+      if (handle === undefined) break;
       this.#cancelGrace?.();
       this.#cancelGrace = undefined;
-      if (delivery.isNew || this.#replayLeft === 0) this.#isReplaying = false;
+      if (delivery.isNew && this.#unclaimed.size === 0) this.#isReplaying = false;
       this.#advance();
       if (!handle.isLive()) continue;
+      hasDelivered = true;
       const delivered = handle.deliver(delivery.kind, delivery.isNew);
-      if (typeof delivered === "boolean") {
-        if (!delivered) continue;
-        this.wake();
-      } else {
+      if (typeof delivered !== "boolean") {
         this.pauseFor(delivered).catch((error: unknown) => this.fail(error));
+        return true;
       }
-      return true;
+      if (delivered) break;
     }
-    return false;
+    // What the SDK's own code makes of an outcome, such as the end of a batch, comes before anything new.
+    if (hasDelivered) this.wake();
+    return hasDelivered;
+  }
+
+  /** The next in the order of the log; within a millisecond of unknown order, the first that has been asked for. */
+  #nextDelivery(): Delivery {
+    const first = this.#queue[this.#next] as Delivery;
+    if (first.instantMs === undefined || this.#handles.has(first.operationId)) return first;
+    for (let at = this.#next + 1; this.#queue[at]?.instantMs === first.instantMs; at++) {
+      const other = this.#queue[at] as Delivery;
+      if (!this.#handles.has(other.operationId)) continue;
+      this.#queue.splice(at, 1);
+      this.#queue.splice(this.#next, 0, other);
+      return other;
+    }
+    return first;
   }
 
   #advance(): void {
@@ -305,7 +332,7 @@ export class Engine {
   }
 
   #failMissing(): void {
-    const { operationId } = this.#queue[this.#next] as Delivery;
+    const operationId = this.#queue[this.#next]?.operationId ?? ([...this.#unclaimed][0] as string);
     this.fail(missingOperation(this.#operations.get(operationId) as Operation, this.#hasHandlerSettled));
   }
 
@@ -367,7 +394,7 @@ export class Engine {
     if (before !== undefined && isSettled(before)) return;
     this.#operations.set(id, operation);
     const handle = this.#handles.get(id);
-    if (handle === undefined) return;
+    if (handle === undefined) return this.#recordUnclaimed(operation);
     if (operation.Type === "CALLBACK" && before === undefined) {
       this.#queue.push({ operationId: id, kind: "start", isNew: true });
     }
@@ -377,6 +404,13 @@ export class Engine {
     } else {
       handle.progress(operation);
     }
+  }
+
+  /** An operation has settled that the code has yet to ask for again, after a gap of its own. */
+  #recordUnclaimed(operation: Operation): void {
+    if (!isSettled(operation) || !isVisible(operation, this.#operations)) return;
+    this.#unclaimed.delete(operation.Id as string);
+    this.#queue.push({ operationId: operation.Id as string, kind: "settle", isNew: true });
   }
 
   #end(outcome: Outcome): void {

@@ -285,7 +285,8 @@ const THROWN = new WeakMap<Error, { readonly thrown: unknown }>();
  * anything else gives `Error("Unknown Error")`, as in the AWS SDK. `cause` is what was thrown, and
  * {@link errorObjectOf} records the one like the other.
  */
-export function asError(thrown: unknown): Error {
+export function asError(value: unknown): Error {
+  const thrown = readable(value);
   if (isError(thrown)) return thrown;
   const error = new Error(hasMessage(thrown) ? thrown.message : "Unknown Error", { cause: thrown });
   if (hasMessage(thrown) && typeof thrown.name === "string") error.name = thrown.name;
@@ -302,7 +303,8 @@ export function asError(thrown: unknown): Error {
  * SDK, with its text as the cause. A record of more than 32 KB is cut, first in its causes, then in
  * itself; the cut shows.
  */
-export function errorObjectOf(error: unknown): ErrorObject {
+export function errorObjectOf(value: unknown): ErrorObject {
+  const error = readable(value);
   const thrown = isError(error) && THROWN.has(error) ? THROWN.get(error)?.thrown : error;
   const object = describe(thrown, new Set());
   const errorData = nearestErrorData(thrown);
@@ -450,4 +452,14 @@ function cutText(text: string, limitBytes: number): string {
 
 function jsonBytes(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value));
+}
+
+/** What was thrown, or a stand-in when looking at it throws. */
+function readable(thrown: unknown): unknown {
+  try {
+    const { message, name, cause, errorType, errorData } = (thrown ?? {}) as Partial<Record<string, unknown>>;
+    return [message, name, cause, errorType, errorData].length > 0 ? thrown : undefined;
+  } catch {
+    return new Error("what was thrown cannot be read");
+  }
 }

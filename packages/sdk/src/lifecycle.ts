@@ -86,7 +86,10 @@ export class LiveOperation<T> implements Handle {
     if (record !== undefined && isSettled(record)) return;
     // What had not settled when a rebuilt context ended never settles.
     if (this.scope.isRebuilding) return;
-    engine.whenReplayed(() => this.#begin(engine.find(this.id)));
+    engine.whenReplayed(() => {
+      // An ancestor may have ended with the last recorded outcome.
+      if (this.isLive()) this.#begin(engine.find(this.id));
+    });
   }
 
   #begin(record: Operation | undefined): void {

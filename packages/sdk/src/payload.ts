@@ -31,9 +31,9 @@ export function serialize(
   value: unknown,
 ): string | undefined | Promise<string | undefined> {
   if (isDefaultSerdes(serdes)) return serializeJson(value);
-  return serdes
-    .serialize(value, context(owner))
-    .catch((cause: unknown) => Promise.reject(new SerdesFailedError(failure("serialize", owner), { cause })));
+  return (async () => serdes.serialize(value, context(owner)))().catch((cause: unknown) =>
+    Promise.reject(new SerdesFailedError(failure("serialize", owner), { cause })),
+  );
 }
 
 /** The value of a recorded text; throws or rejects with {@link SerdesFailedError}. */
@@ -45,11 +45,9 @@ export function deserialize(owner: Owner, serdes: AnySerdesDeserializer, data: s
       throw new SerdesFailedError(failure("deserialize", owner), { cause });
     }
   }
-  return serdes
-    .deserialize(data, context(owner))
-    .catch((cause: unknown) =>
-      Promise.reject(new SerdesFailedError(failure("deserialize", owner), { cause })),
-    );
+  return (async () => serdes.deserialize(data, context(owner)))().catch((cause: unknown) =>
+    Promise.reject(new SerdesFailedError(failure("deserialize", owner), { cause })),
+  );
 }
 
 /** The recorded text as the outcome of an operation. */

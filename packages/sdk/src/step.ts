@@ -5,7 +5,8 @@
  * durable before the body runs, and a START without an end is an interrupted attempt.
  */
 
-import type { Operation } from "@tidemark/protocol";
+import { type Operation, TidemarkError } from "@tidemark/protocol";
+import { show } from "./arguments.js";
 import { type Duration, durationSeconds } from "./duration.js";
 import { asError, DurableOperationError, errorObjectOf, StepInterruptedError } from "./errors.js";
 import type { LiveOperation, OperationKind, Settled } from "./lifecycle.js";
@@ -133,6 +134,7 @@ export class StepKind<T> implements OperationKind<T> {
     try {
       // The caller goes on first: a replay does not run the body, and nothing may depend on it.
       await null;
+      if (this.#operation.engine.hasEnded || !this.#operation.isLive()) return await new Promise(() => {});
       return { ok: true, value: await this.#body() };
     } catch (thrown) {
       return { ok: false, error: asError(thrown) };
@@ -202,6 +204,8 @@ function decide(
 ): { readonly error: Error; readonly delaySeconds?: number } {
   try {
     const decision = strategy(error, attempt, random) ?? retryPresets.default(error, attempt);
+    if (typeof decision.shouldRetry !== "boolean")
+      throw notADecision("retryStrategy", "shouldRetry", decision);
     if (!decision.shouldRetry) return { error };
     return { error, delaySeconds: retryDelaySeconds(decision.delay) };
   } catch (thrown) {
@@ -212,4 +216,12 @@ function decide(
 /** Default 1 s. Source: AWS SDK, `RetryDecision.delay`. */
 function retryDelaySeconds(delay: Duration | undefined): number {
   return delay === undefined ? 1 : durationSeconds(delay, "retryStrategy().delay", { minimumSeconds: 0 });
+}
+
+/** A strategy is asked synchronously: a promise, a text or a number decides nothing. */
+export function notADecision(strategy: string, field: string, decision: unknown): TidemarkError {
+  return new TidemarkError(
+    "TIDEMARK_DECISION",
+    `${strategy} gave ${decision instanceof Promise ? "a promise" : show(decision)}; return an object with a boolean ${field}, not a promise of one`,
+  );
 }

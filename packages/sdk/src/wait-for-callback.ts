@@ -31,6 +31,10 @@ export function waitForCallbackKind<T>(
 ): OperationKind<T> {
   const run = (scope: Scope): Promise<T> => handOverAndWait(spec, contextOf(scope)) as Promise<T>;
   const body = childBody<T>(run, textSerdes(spec.deserializer), { errorMapper: callbackError });
+  if (spec.deserializer !== undefined && !readsJson(spec.deserializer)) {
+    // The payload is recorded with the callback already: it is as large here as it was there.
+    body.record = (text) => ({ payload: text as string | undefined, replayChildren: false });
+  }
   return new ContextKind<T>({ name: spec.name, subType: "WaitForCallback" }, body);
 }
 

@@ -8,6 +8,7 @@ import type { DurableContextLogger, DurableLogger, WaitForConditionContext } fro
 import { deserialize, readValue, serialize } from "./payload.js";
 import { runIn } from "./scope.js";
 import type { AnySerdes, Serdes } from "./serdes.js";
+import { notADecision } from "./step.js";
 import type { WaitForConditionWaitStrategyFunc } from "./wait-strategy.js";
 
 /** Looks at the state and gives the next one. */
@@ -74,6 +75,7 @@ export class WaitForConditionKind<T> implements OperationKind<T> {
     engine.startBody(operation);
     try {
       await null;
+      if (engine.hasEnded || !operation.isLive()) return;
       const state = await this.#check(record, attempt);
       const payload = await serialize(operation, this.#spec.serdes, state);
       // The strategy sees what the next attempt will see.
@@ -81,6 +83,8 @@ export class WaitForConditionKind<T> implements OperationKind<T> {
         await deserialize(operation, this.#spec.serdes, payload),
         attempt,
       );
+      if (typeof decision?.shouldContinue !== "boolean")
+        throw notADecision("waitStrategy", "shouldContinue", decision);
       const Payload = payload === undefined ? {} : { Payload: payload };
       if (decision.shouldContinue) {
         const NextAttemptDelaySeconds = durationSeconds(decision.delay, "waitStrategy().delay", {

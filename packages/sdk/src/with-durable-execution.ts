@@ -268,30 +268,37 @@ class HandlerInvocation {
     const ended = endedBy(outcome, failure);
     if (ended !== undefined) return ended;
     if (outcome.kind === "suspended") return { output: { Status: InvocationStatus.PENDING } };
-    return this.#succeeded(result?.value);
+    return this.#succeeded(engine, result?.value);
   }
 
   async #succeeded(
+    engine: Engine,
     value: unknown,
   ): Promise<{ readonly output: DurableExecutionInvocationOutput; readonly value?: unknown }> {
+    let Result: string | undefined;
     try {
-      const Result = serializeJson(value);
-      if (Result === undefined) return { output: { Status: InvocationStatus.SUCCEEDED }, value };
-      const isRemote = this.#options.client.hostOptions === undefined;
-      if (isRemote && Buffer.byteLength(Result) > MAX_RESPONSE_BYTES) await this.#recordResult(Result);
-      else return { output: { Status: InvocationStatus.SUCCEEDED, Result }, value };
+      Result = serializeJson(value);
+    } catch (error) {
+      return { output: failed(error), value: error };
+    }
+    if (Result === undefined) return { output: { Status: InvocationStatus.SUCCEEDED }, value };
+    if (!engine.isRemote || Buffer.byteLength(Result) <= MAX_RESPONSE_BYTES) {
+      return { output: { Status: InvocationStatus.SUCCEEDED, Result }, value };
+    }
+    try {
+      await this.#recordResult(engine.token, Result);
       return { output: { Status: InvocationStatus.SUCCEEDED, Result: "" }, value };
     } catch (error) {
+      if (!isForTheExecution(error)) throw error;
       return { output: failed(error), value: error };
     }
   }
 
   /** A result too large for the response goes into the log. */
-  async #recordResult(Payload: string): Promise<void> {
-    const { client, event } = this.#options;
-    await client.checkpoint({
+  async #recordResult(CheckpointToken: string, Payload: string): Promise<void> {
+    await this.#options.client.checkpoint({
       DurableExecutionArn: this.#arn,
-      CheckpointToken: event.CheckpointToken,
+      CheckpointToken,
       Updates: [
         { Id: `execution-result-${systemHost.nowMs()}`, Type: "EXECUTION", Action: "SUCCEED", Payload },
       ],

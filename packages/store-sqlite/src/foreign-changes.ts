@@ -85,7 +85,7 @@ export class ForeignChanges {
       this.#quietIntervals += 1;
       if (this.#mode !== "busy" || this.#quietIntervals <= QUIET_INTERVALS) return;
       this.#watch();
-      // What came between two modes.
+      // What came before the watcher was there.
       this.#check();
     });
   }

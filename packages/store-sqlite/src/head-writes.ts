@@ -10,6 +10,7 @@ import {
   childOutcome,
   endedHead,
   type FinishRequest,
+  hasEndedForGood,
   hasUnseenEvent,
   isHeldBy,
   type NewExecution,
@@ -100,7 +101,7 @@ export class HeadWrites {
     const found = this.#readWithoutInput(executionId);
     if (found === undefined) return { kind: "unknown" };
     const { number, head } = found;
-    if (isTerminal(head.status)) return { kind: "ended", status: head.status };
+    if (hasEndedForGood(head.status)) return { kind: "ended", status: head.status };
     const taken =
       (request.mode === "once" ? this.#event(number, key) : undefined) ??
       (request.unless === undefined ? undefined : this.#event(number, request.unless));

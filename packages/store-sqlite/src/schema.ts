@@ -52,8 +52,7 @@ CREATE TABLE executions (
   error TEXT,
   expires_at_ms INTEGER
 );
-CREATE INDEX executions_due ON executions (due_at_ms, execution_id) WHERE due_at_ms IS NOT NULL;
-CREATE INDEX executions_due_of_function ON executions (function_name, due_at_ms, execution_id) WHERE due_at_ms IS NOT NULL;
+CREATE INDEX executions_due ON executions (function_name, due_at_ms, execution_id) WHERE due_at_ms IS NOT NULL;
 CREATE INDEX executions_expiring ON executions (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
 CREATE INDEX executions_started ON executions (started_at_ms, execution_id);
 CREATE INDEX executions_function ON executions (function_name, started_at_ms, execution_id);

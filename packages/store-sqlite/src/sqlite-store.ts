@@ -200,32 +200,26 @@ export class SqliteStore implements ExecutionStore {
     functionNames?: readonly string[],
   ): Promise<{ executionIds: string[]; nextDueAtMs?: number }> {
     return this.#work.submit("read", () => {
-      const rows =
-        functionNames === undefined
-          ? this.#dueOfAll(nowMs, limit)
-          : this.#dueOfFunctions(functionNames, limit);
-      const isDue = (row: DueRow): boolean => row.due_at_ms <= nowMs;
-      const executionIds = rows
-        .slice(0, limit)
-        .filter(isDue)
-        .map((row) => textOf(row.execution_id));
-      const next = rows[executionIds.length];
+      const names = functionNames?.map(storedText) ?? this.#functionsWithDue();
+      const rows = names.flatMap((name) => this.#dueOf(name, nowMs, limit)).sort(byDueTime);
+      const due = rows.slice(0, limit).filter((row) => row.due_at_ms <= nowMs);
+      const executionIds = due.map((row) => textOf(row.execution_id));
+      const next = rows[due.length];
       return next === undefined ? { executionIds } : { executionIds, nextDueAtMs: next.due_at_ms };
     });
   }
 
-  /** What is due, and one row more: the next. */
-  #dueOfAll(nowMs: number, limit: number): DueRow[] {
-    const rows = this.#statements.due.all(nowMs, limit + 1) as DueRow[];
-    if (rows.length > limit) return rows;
-    const next = this.#statements.nextDue.get(nowMs) as { due_at_ms: number | null };
-    return next.due_at_ms === null ? rows : [...rows, { execution_id: "", due_at_ms: next.due_at_ms }];
+  #functionsWithDue(): StoredText[] {
+    const rows = this.#statements.functionsWithDue.all() as { name: StoredText }[];
+    return rows.map(({ name }) => name);
   }
 
-  #dueOfFunctions(functionNames: readonly string[], limit: number): DueRow[] {
-    return functionNames
-      .flatMap((name) => this.#statements.dueOfFunction.all(name, limit + 1) as DueRow[])
-      .sort((a, b) => a.due_at_ms - b.due_at_ms);
+  /** What is due of one function, and one row more: the next. */
+  #dueOf(functionName: StoredText, nowMs: number, limit: number): DueRow[] {
+    const rows = this.#statements.due.all(functionName, nowMs, limit + 1) as DueRow[];
+    if (rows.length > limit) return rows;
+    const next = this.#statements.nextDue.get(functionName, nowMs) as DueRow | undefined;
+    return next === undefined ? rows : [...rows, next];
   }
 
   async list(request: ListRequest): Promise<ListPage> {
@@ -307,4 +301,8 @@ export class SqliteStore implements ExecutionStore {
 interface DueRow {
   readonly execution_id: StoredText;
   readonly due_at_ms: number;
+}
+
+function byDueTime(a: DueRow, b: DueRow): number {
+  return a.due_at_ms - b.due_at_ms;
 }

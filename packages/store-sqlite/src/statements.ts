@@ -45,11 +45,20 @@ const SQL = {
 
   due: `
     SELECT execution_id, due_at_ms FROM executions INDEXED BY executions_due
-    WHERE due_at_ms <= ? ORDER BY due_at_ms, execution_id LIMIT ?`,
-  dueOfFunction: `
-    SELECT execution_id, due_at_ms FROM executions INDEXED BY executions_due_of_function
-    WHERE function_name = ? AND due_at_ms IS NOT NULL ORDER BY due_at_ms, execution_id LIMIT ?`,
-  nextDue: "SELECT min(due_at_ms) AS due_at_ms FROM executions INDEXED BY executions_due WHERE due_at_ms > ?",
+    WHERE function_name = ? AND due_at_ms <= ? ORDER BY due_at_ms, execution_id LIMIT ?`,
+  nextDue: `
+    SELECT execution_id, due_at_ms FROM executions INDEXED BY executions_due
+    WHERE function_name = ? AND due_at_ms > ? ORDER BY due_at_ms, execution_id LIMIT 1`,
+  // Jumps from each function to the next one in the index.
+  functionsWithDue: `
+    WITH RECURSIVE found (name) AS (
+      SELECT min(function_name) FROM executions INDEXED BY executions_due WHERE due_at_ms IS NOT NULL
+      UNION ALL
+      SELECT (
+        SELECT min(function_name) FROM executions INDEXED BY executions_due
+        WHERE due_at_ms IS NOT NULL AND function_name > found.name
+      ) FROM found WHERE found.name IS NOT NULL
+    ) SELECT name FROM found WHERE name IS NOT NULL`,
   expired: `
     SELECT number FROM executions INDEXED BY executions_expiring
     WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?`,

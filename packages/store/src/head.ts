@@ -4,7 +4,7 @@
  * Whether the write is still allowed when it lands is the store's to make sure.
  */
 
-import { type ExecutionHead, isTerminal, type OutsideEvent } from "@tidemark/protocol";
+import { type ExecutionHead, type ExecutionStatus, isTerminal, type OutsideEvent } from "@tidemark/protocol";
 import type { AcquireRequest, FinishRequest, NewExecution, PostRequest, SuspendRequest } from "./port.js";
 
 /** The head of a new execution: due at once. */
@@ -80,6 +80,11 @@ export function endedHead(head: ExecutionHead, request: FinishRequest): Executio
     ...(request.error === undefined ? {} : { error: request.error }),
     ...(known === undefined ? {} : { lastInvocation: known }),
   };
+}
+
+/** True when no event can matter any more. A stopped execution may be resumed: its inbox stays open. */
+export function hasEndedForGood(status: ExecutionStatus): boolean {
+  return isTerminal(status) && status !== "STOPPED";
 }
 
 /** The inbox key that settles an operation: whoever takes it first decides the outcome (invariant 7). */

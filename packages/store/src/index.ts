@@ -3,6 +3,7 @@ export {
   acquiredHead,
   childOutcome,
   endedHead,
+  hasEndedForGood,
   hasUnseenEvent,
   isHeldBy,
   newHead,

@@ -10,6 +10,7 @@ import {
   acquiredHead,
   childOutcome,
   endedHead,
+  hasEndedForGood,
   hasUnseenEvent,
   isHeldBy,
   newHead,
@@ -146,7 +147,7 @@ export class MemoryStore implements ExecutionStore {
   async post(request: PostRequest): Promise<PostResult> {
     const stored = this.#executions.get(request.executionId);
     if (stored === undefined) return { kind: "unknown" };
-    if (isTerminal(stored.head.status)) return { kind: "ended", status: stored.head.status };
+    if (hasEndedForGood(stored.head.status)) return { kind: "ended", status: stored.head.status };
     const taken =
       (request.mode === "once" ? stored.inbox.get(request.key) : undefined) ??
       (request.unless === undefined ? undefined : stored.inbox.get(request.unless));

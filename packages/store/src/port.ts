@@ -91,7 +91,7 @@ export type PostResult =
   | { readonly kind: "posted" }
   /** The key, or the one in `unless`, is taken. */
   | { readonly kind: "taken"; readonly by: OutsideEvent }
-  /** The execution has ended. */
+  /** The execution has ended, and cannot be resumed. */
   | { readonly kind: "ended"; readonly status: ExecutionStatus }
   | { readonly kind: "unknown" };
 
