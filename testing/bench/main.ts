@@ -1,0 +1,103 @@
+/**
+ * Measures Tidemark against its peers: `npm run bench -- core` or `npm run bench -- growth`, with
+ * `--only steps` (measurements whose name contains this), `--rounds 15` (at least 7) and
+ * `--profile <directory>` (a CPU profile of each measurement; its figures mean little).
+ *
+ * Prints one table. The last line of the output is one JSON object. Fails when a bar is missed.
+ */
+
+import { arch, cpus, loadavg, totalmem } from "node:os";
+import { resolve } from "node:path";
+import { type Figure, failedFigure, figureOf } from "./figures";
+import { type Laboratory, prepareLaboratory } from "./laboratory";
+import type { Samples } from "./measure/sampling";
+import { type FreshProcesses, SUITES, type Suite } from "./suites";
+import { tableOf } from "./table";
+
+const MIN_ROUNDS = 7;
+
+interface Options {
+  readonly suiteName: string;
+  readonly suite: Suite;
+  readonly rounds: number;
+  readonly only: string;
+  readonly nodeFlags: readonly string[];
+}
+
+function main(args: readonly string[]): void {
+  const options = optionsOf(args);
+  const laboratory = prepareLaboratory();
+  try {
+    const machine = machineText(laboratory.nodeVersion);
+    const figures = measureAll(options, laboratory);
+    const { suiteName, rounds } = options;
+    console.log(`${suiteName}: medians of ${rounds} rounds; ${machine}\n\n${tableOf(figures)}\n`);
+    console.log(JSON.stringify({ suite: suiteName, rounds, machine, figures }));
+    if (figures.some(({ ours, passed }) => passed === false || Number.isNaN(ours))) process.exitCode = 1;
+  } finally {
+    laboratory.close();
+  }
+}
+
+function optionsOf(args: readonly string[]): Options {
+  const [suiteName = "core"] = args;
+  const suite = SUITES[suiteName];
+  if (suite === undefined) {
+    throw new Error(`no suite ${suiteName}; use ${Object.keys(SUITES).join(" or ")}`);
+  }
+  const rounds = Number(optionOf(args, "--rounds") ?? MIN_ROUNDS);
+  if (!(rounds >= MIN_ROUNDS)) throw new Error(`--rounds is ${rounds}; use ${MIN_ROUNDS} or more`);
+  const profile = optionOf(args, "--profile");
+  const nodeFlags = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(profile)}`];
+  return { suiteName, suite, rounds, only: optionOf(args, "--only") ?? "", nodeFlags };
+}
+
+function measureAll({ suite, rounds, only, nodeFlags }: Options, laboratory: Laboratory): Figure[] {
+  const rows = suite.rows.filter(({ measurement }) => measurement.includes(only));
+  return [...new Set(rows.map(({ measurement }) => measurement))].flatMap((measurement) => {
+    console.error(`measuring ${measurement}`);
+    const rowsHere = rows.filter((row) => row.measurement === measurement);
+    const fresh = suite.fresh[measurement];
+    try {
+      const samples =
+        fresh === undefined
+          ? laboratory.measure(measurement, rounds, nodeFlags)
+          : inFreshProcesses(laboratory, fresh, rounds, nodeFlags);
+      return rowsHere.map((row) => figureOf(row, samples));
+    } catch (error) {
+      // The others are still worth measuring.
+      console.error(`${measurement} failed: ${(error as Error).message}`);
+      return rowsHere.map(failedFigure);
+    }
+  });
+}
+
+function inFreshProcesses(
+  laboratory: Laboratory,
+  measurements: FreshProcesses,
+  rounds: number,
+  flags: readonly string[],
+): Samples {
+  const samples: Samples = {};
+  for (let round = 0; round < rounds; round++) {
+    for (const [series, measurement] of Object.entries(measurements)) {
+      const taken = Object.values(laboratory.measure(measurement, 1, flags)).flat();
+      samples[series] = [...(samples[series] ?? []), ...taken];
+    }
+  }
+  return samples;
+}
+
+function optionOf(args: readonly string[], option: string): string | undefined {
+  const at = args.indexOf(option);
+  return at === -1 ? undefined : args[at + 1];
+}
+
+function machineText(nodeVersion: string): string {
+  const all = cpus();
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GB`;
+  const load = `load ${loadavg()[0]?.toFixed(1)} at the start`;
+  return `Node ${nodeVersion}, ${all.length} × ${all[0]?.model ?? "unknown CPU"} (${arch()}), ${memory}, ${load}`;
+}
+
+main(process.argv.slice(2));

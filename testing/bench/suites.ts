@@ -1,0 +1,138 @@
+/** Owns what is measured and what has to come out: the rows of each suite, with their bars. */
+
+import type { Bar, Row } from "./figures";
+
+/** Measurements that need a new process for every sample; each gives the samples of one series. */
+export interface FreshProcesses {
+  readonly [series: string]: string;
+}
+
+export interface Suite {
+  readonly rows: readonly Row[];
+  /** Measurements that are put together from processes of their own. */
+  readonly fresh: Readonly<Record<string, FreshProcesses>>;
+}
+
+const AWS = { series: "aws", title: "AWS SDK alone" };
+const LOCAL_RUNNER = { series: "awsLocalRunner", title: "AWS local runner" };
+const BARE_INSERT = { series: "bareInsert", title: "bare insert" };
+const THOUSAND = { series: "of1000", title: "of 1,000" };
+
+function ratioAtMost(value: number): Bar {
+  return { of: "ratio", kind: "at most", value };
+}
+
+function ratioAtLeast(value: number): Bar {
+  return { of: "ratio", kind: "at least", value };
+}
+
+/** One row against AWS's SDK, and one that states what our SDK needs on its own. */
+function againstAws(title: string, measurement: string, bar: Bar): Row[] {
+  const common = { measurement, unit: "ms", peer: AWS };
+  return [
+    { ...common, title, ours: "tidemark", bar },
+    { ...common, title: `${title}, our SDK alone`, ours: "tidemarkAlone" },
+  ];
+}
+
+const throughput = { measurement: "throughput-memory", unit: "/s", ours: "tidemark" };
+
+const core: Suite = {
+  rows: [
+    ...againstAws("100 sequential steps, memory", "steps-100", ratioAtMost(0.8)),
+    ...againstAws("1,000 sequential steps, memory", "steps-1000", ratioAtMost(0.5)),
+    ...againstAws("5,000 sequential steps, memory", "steps-5000", ratioAtMost(0.15)),
+    ...againstAws("1,000 branches of one step, memory", "branches-1000", ratioAtMost(0.5)),
+    ...againstAws("replay of 1,000 steps to the first new one", "replay-1000", ratioAtMost(0.4)),
+    { ...throughput, title: "200 × 5 steps, 32 in flight, memory", peer: AWS, bar: ratioAtLeast(1.3) },
+    {
+      ...throughput,
+      title: "200 × 5 steps, 32 in flight, memory",
+      peer: LOCAL_RUNNER,
+      bar: ratioAtLeast(10),
+    },
+    {
+      title: "sequential step, SQLite, fsync",
+      measurement: "step-full",
+      unit: "µs",
+      ours: "tidemark",
+      peer: BARE_INSERT,
+      bar: ratioAtMost(1.3),
+    },
+    {
+      title: "sequential step, SQLite, synchronous=NORMAL",
+      measurement: "step-normal",
+      unit: "µs",
+      ours: "tidemark",
+      peer: BARE_INSERT,
+      bar: ratioAtMost(3),
+    },
+    {
+      title: "1,000 branches of one step, SQLite, fsync",
+      measurement: "branches-1000-full",
+      unit: "ms",
+      ours: "tidemark",
+      bar: { of: "figure", kind: "at most", value: 100 },
+    },
+    {
+      title: "200 × 5 steps, 32 in flight, SQLite, fsync",
+      measurement: "throughput-full",
+      unit: "/s",
+      ours: "tidemark",
+      bar: { of: "figure", kind: "at least", value: 1_000 },
+    },
+    {
+      title: "peak memory, 1,000 open branches",
+      measurement: "open-branches",
+      unit: "MB",
+      ours: "tidemark",
+      peer: AWS,
+      bar: { of: "figure", kind: "at most", value: 90 },
+    },
+    {
+      title: "peak memory before",
+      measurement: "open-branches",
+      unit: "MB",
+      ours: "tidemarkIdle",
+      peer: { ...AWS, series: "awsIdle" },
+    },
+  ],
+  fresh: {
+    "open-branches": {
+      tidemark: "open-branches-tidemark",
+      aws: "open-branches-aws",
+      tidemarkIdle: "open-branches-idle-tidemark",
+      awsIdle: "open-branches-idle-aws",
+    },
+  },
+};
+
+const growth: Suite = {
+  rows: [
+    {
+      title: "10,000 branches of one step, memory",
+      measurement: "growth-branches",
+      unit: "ms",
+      ours: "of10000",
+      peer: THOUSAND,
+      bar: ratioAtMost(12),
+    },
+    {
+      title: "replay of 10,000 steps to the first new one",
+      measurement: "growth-replay",
+      unit: "ms",
+      ours: "of10000",
+      peer: THOUSAND,
+      bar: ratioAtMost(12),
+    },
+    {
+      title: "heap per open branch, of 10,000",
+      measurement: "bytes-per-branch",
+      unit: "bytes",
+      ours: "bytesPerBranch",
+    },
+  ],
+  fresh: {},
+};
+
+export const SUITES: Readonly<Record<string, Suite>> = { core, growth };

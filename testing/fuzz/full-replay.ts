@@ -1,0 +1,122 @@
+/**
+ * Owns the replay of a log that is complete: the handler runs over everything that is recorded,
+ * and must find nothing to do.
+ */
+
+import {
+  apply,
+  checkpointToken,
+  type DurableExecutionClient,
+  DurableExecutionInvocationInputWithClient,
+  type DurableExecutionInvocationOutput,
+  type ErrorObject,
+  ExecutionState,
+  executionArn,
+  isRejection,
+  type Operation,
+} from "@tidemark/protocol";
+import type { LambdaContext } from "@tidemark/sdk";
+import type { LoadedExecution } from "@tidemark/store";
+import { VirtualClock } from "../kit/virtual-clock";
+import { programHandler } from "./interpret";
+import { Process } from "./process";
+import { withVirtualTimers } from "./virtual-timers";
+import { type Trace, World } from "./world";
+
+export interface FullReplay {
+  /** `SUCCEEDED`, `FAILED`, `PENDING`, `THREW`, or `HANGS`. */
+  readonly status: string;
+  readonly result?: string | undefined;
+  readonly error?: ErrorObject | undefined;
+  /** Updates that it asked for, as text. */
+  readonly writes: readonly string[];
+  readonly trace: Trace | undefined;
+  /** Step bodies that ran. */
+  readonly bodies: readonly string[];
+}
+
+/** Longer than the SDK's grace for code that does not ask for what comes next. */
+const PATIENCE_MS = 60_000;
+
+/** Replays an execution that has ended. */
+export function replayFully(loaded: LoadedExecution): Promise<FullReplay> {
+  const clock = new VirtualClock({ startMs: loaded.head.endedAtMs ?? loaded.head.startedAtMs });
+  return withVirtualTimers(clock, () => drive(loaded, clock));
+}
+
+async function drive(loaded: LoadedExecution, clock: VirtualClock): Promise<FullReplay> {
+  const { head } = loaded;
+  const writes: string[] = [];
+  // The world is not asked anything: nothing runs but the code.
+  const world = new World(clock, undefined as never);
+  world.isOver = true;
+  const handler = programHandler(world, new Process(-1, clock));
+  const event = new DurableExecutionInvocationInputWithClient(
+    {
+      DurableExecutionArn: executionArn(head.functionName, head.executionId),
+      CheckpointToken: checkpointToken(head.executionId, head.epoch, loaded.entries.length + 1),
+      UpdatedOperationIds: [],
+      InitialExecutionState: { Operations: operationsOf(loaded) },
+    },
+    readOnlyClient(clock, writes),
+  );
+  let ended: FullReplay | undefined;
+  const facts = () => ({
+    writes,
+    trace: world.traces[0],
+    bodies: world.bodyRuns.map(({ path, attempt }) => `${path} attempt ${attempt}`),
+  });
+  handler(event, { awsRequestId: "replay" } as LambdaContext).then(
+    (output) => {
+      ended = { ...outcomeOf(output), ...facts() };
+    },
+    (error: unknown) => {
+      const ErrorMessage = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      ended = { status: "THREW", error: { ErrorMessage }, ...facts() };
+    },
+  );
+  const untilMs = clock.nowMs() + PATIENCE_MS;
+  await clock.quiet();
+  while (ended === undefined && (clock.nextTimerMs ?? Number.POSITIVE_INFINITY) <= untilMs) {
+    await clock.advanceTo(clock.nextTimerMs as number);
+  }
+  return ended ?? { status: "HANGS", ...facts() };
+}
+
+function outcomeOf(
+  output: DurableExecutionInvocationOutput,
+): Pick<FullReplay, "status" | "result" | "error"> {
+  if (output.Status === "SUCCEEDED") return { status: "SUCCEEDED", result: output.Result };
+  if (output.Status === "FAILED") return { status: "FAILED", error: output.Error };
+  return { status: "PENDING" };
+}
+
+function readOnlyClient(clock: VirtualClock, writes: string[]): DurableExecutionClient {
+  return {
+    hostOptions: { host: clock },
+    checkpoint: async ({ Updates = [] }) => {
+      writes.push(...Updates.map(({ Id, Type, Action, Name }) => `${Action} ${Type} ${Id} ${Name ?? ""}`));
+      if (Updates.length === 0) writes.push("asked for news");
+      return { NewExecutionState: { Operations: [] } };
+    },
+    getExecutionState: async () => ({ Operations: [] }),
+  };
+}
+
+/** The operations as an invocation gets them. */
+function operationsOf({ head, entries }: LoadedExecution): Operation[] {
+  const state = new ExecutionState(head.executionId, head.startedAtMs);
+  for (const entry of entries) {
+    const transition = apply(state, entry.records, entry.atMs);
+    if (isRejection(transition)) throw new Error(`entry ${entry.sequence}: ${transition.rejected}`);
+    state.commit(transition);
+  }
+  const execution: Operation = {
+    Id: head.executionId,
+    Type: "EXECUTION",
+    Status: "STARTED",
+    StartTimestamp: new Date(head.startedAtMs),
+    ExecutionDetails: { InputPayload: head.input },
+  };
+  return [execution, ...state.operations.values()];
+}

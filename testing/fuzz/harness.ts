@@ -1,0 +1,199 @@
+/**
+ * Owns one run of a program: processes, faults and time, until everything has ended.
+ *
+ * The same program, faults and seed give the same run. Time is virtual; a run that gets nowhere for
+ * `STUCK_MS` of it is stuck.
+ */
+
+import { DurableClient, type PlainHandler, Worker } from "@tidemark/runtime";
+import { type ExecutionStore, type LoadedExecution, MemoryStore } from "@tidemark/store";
+import { VirtualClock } from "../kit/virtual-clock";
+import { type Fault, type FaultHooks, faultStore } from "./fault-store";
+import { inputOf, ProgramError, programHandler } from "./interpret";
+import { FUNCTIONS, type PlainInput, takeTime } from "./operations";
+import { Process } from "./process";
+import type { Program } from "./program";
+import { withVirtualTimers } from "./virtual-timers";
+import { World } from "./world";
+
+export interface RunOptions {
+  readonly program: Program;
+  readonly faults: readonly Fault[];
+  /** Processes from the start. Default 1. */
+  readonly processes?: number | undefined;
+  /** Default: a new memory store. */
+  readonly store?: ExecutionStore | undefined;
+  /** Tells runs on one store apart. */
+  readonly name?: string | undefined;
+}
+
+export interface RunFacts {
+  readonly program: Program;
+  readonly faults: readonly Fault[];
+  readonly world: World;
+  readonly rootId: string;
+  /** By id, the root first. */
+  readonly executions: ReadonlyMap<string, LoadedExecution>;
+  /** Calls to the store. */
+  readonly calls: number;
+  /** Timers that processes have set. */
+  readonly timers: number;
+  readonly isStuck: boolean;
+  /** What workers had to report and no fault explains. */
+  readonly errors: readonly string[];
+}
+
+const LEASE_MS = 30_000;
+const STUCK_MS = 60 * 60 * 1000;
+/** A run that makes more calls goes round in circles, without time moving. */
+const MAX_CALLS = 20_000;
+/** After the end, for what is still under way: longer than a lease. */
+const AFTERMATH_MS = 2 * LEASE_MS;
+
+export function runProgram(options: RunOptions): Promise<RunFacts> {
+  const clock = new VirtualClock();
+  return withVirtualTimers(clock, () => new Run(options, clock).run());
+}
+
+class Run {
+  readonly #options: RunOptions;
+  readonly #clock: VirtualClock;
+  readonly #store: ExecutionStore;
+  readonly #client: DurableClient;
+  readonly #world: World;
+  readonly #processes: Process[] = [];
+  readonly #errors: string[] = [];
+  #calls = 0;
+  #goesRound = false;
+  #atEnd: (() => void)[] = [];
+
+  constructor(options: RunOptions, clock: VirtualClock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#store = options.store ?? new MemoryStore();
+    this.#client = new DurableClient({ store: this.#store, clock });
+    this.#world = new World(clock, this.#client);
+    this.#world.lastProgressMs = clock.nowMs();
+  }
+
+  async run(): Promise<RunFacts> {
+    const { program, faults, processes = 1, name = "run" } = this.#options;
+    await this.#store.registerFunctions([FUNCTIONS.program, FUNCTIONS.plain]);
+    const { executionId } = await this.#client.start(FUNCTIONS.program, { input: inputOf(program), name });
+    for (let count = 0; count < processes; count++) this.#spawn();
+    const isStuck = !(await this.#untilEnded(executionId));
+    for (const action of this.#atEnd.splice(0)) action();
+    await this.#clock.advanceTo(this.#clock.nowMs() + AFTERMATH_MS);
+    this.#world.isOver = true;
+    for (const process of this.#processes) process.kill();
+    const executions = await this.#load(executionId);
+    if (this.#options.store !== undefined) await this.#remove(executions);
+    return {
+      program,
+      faults,
+      world: this.#world,
+      rootId: executionId,
+      executions,
+      calls: this.#calls,
+      timers: this.#processes.reduce((sum, { timers }) => sum + timers, 0),
+      isStuck,
+      errors: this.#goesRound ? [`more than ${MAX_CALLS} calls to the store`, ...this.#errors] : this.#errors,
+    };
+  }
+
+  /** False when nothing has happened for long. */
+  async #untilEnded(rootId: string): Promise<boolean> {
+    await this.#clock.advanceTo(this.#clock.nowMs());
+    for (;;) {
+      const heads = [...(await this.#load(rootId)).values()].map(({ head }) => head);
+      if (heads.every(({ status }) => status !== "PENDING" && status !== "RUNNING")) return true;
+      if (this.#goesRound) return false;
+      const next = this.#clock.nextTimerMs;
+      if (next === undefined || next - this.#world.lastProgressMs > STUCK_MS) return false;
+      await this.#clock.advanceTo(next);
+    }
+  }
+
+  /** Leaves a store that other runs use as it was. */
+  async #remove(executions: ReadonlyMap<string, LoadedExecution>): Promise<void> {
+    for (const executionId of executions.keys()) {
+      await this.#client.stop(executionId);
+      await this.#client.purge(executionId);
+    }
+  }
+
+  /** The root and everything it has started. */
+  async #load(rootId: string): Promise<Map<string, LoadedExecution>> {
+    const { heads } = await this.#store.list({ limit: 1000, oldestFirst: true });
+    const loaded = new Map<string, LoadedExecution>();
+    for (const { executionId } of heads) {
+      if (executionId !== rootId && !executionId.startsWith(`${rootId}~`)) continue;
+      const execution = await this.#store.load(executionId);
+      if (execution !== undefined) loaded.set(executionId, execution);
+    }
+    return loaded;
+  }
+
+  #spawn(): void {
+    const process = new Process(this.#processes.length, this.#clock);
+    this.#processes.push(process);
+    const worker = new Worker({
+      store: faultStore(this.#store, process, this.#hooks()),
+      functions: {
+        [FUNCTIONS.program]: programHandler(this.#world, process),
+        [FUNCTIONS.plain]: { handler: plainHandler(this.#world, process) as PlainHandler, durable: false },
+      },
+      clock: process.clock,
+      leaseMs: LEASE_MS,
+      inlineWaitMs: this.#options.program.inlineWaitMs,
+      drainOnSigterm: false,
+      onError: (error) => this.#report(process, error),
+    });
+    worker.start().catch((error: unknown) => this.#restart(process, error));
+  }
+
+  /** A worker that cannot start ends its process; something starts another one. */
+  #restart(process: Process, error: unknown): void {
+    this.#report(process, error);
+    process.kill();
+    this.#spawn();
+  }
+
+  #report(process: Process, error: unknown): void {
+    const isInjected = error instanceof Error && error.name === "InjectedError";
+    if (isInjected || process.isDead || this.#world.isOver) return;
+    this.#errors.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+
+  #nextCall(): number {
+    if (this.#calls === MAX_CALLS) {
+      this.#goesRound = true;
+      for (const process of this.#processes) process.kill();
+    }
+    return this.#calls++;
+  }
+
+  #hooks(): FaultHooks {
+    const { faults } = this.#options;
+    return {
+      nextCall: () => this.#nextCall(),
+      faultAt: (call) => (this.#world.isOver ? undefined : faults.find(({ at }) => at === call)),
+      touch: () => this.#clock.touch(),
+      spawn: () => void setImmediate(() => this.#spawn()),
+      thawLater: (process, { thawAfterMs }) => {
+        if (thawAfterMs === undefined) this.#atEnd.push(() => process.thaw());
+        else this.#clock.setTimer(() => process.thaw(), thawAfterMs);
+      },
+      appended: (executionId, entry) => this.#world.appended(executionId, entry),
+      finished: (executionId) => this.#world.finished(executionId),
+    };
+  }
+}
+
+function plainHandler(world: World, process: Process): (input: PlainInput) => Promise<unknown> {
+  return async ({ path, fails, takes }) => {
+    await takeTime(process, takes, () => world.clock.touch());
+    if (fails) throw new ProgramError(`function called at ${path}`);
+    return { path };
+  };
+}
