@@ -15,28 +15,7 @@ interface KnownBug {
   readonly avoids?: (program: Program) => Program;
 }
 
-export const KNOWN_BUGS: readonly KnownBug[] = [
-  {
-    id: "polls-while-a-retry-runs",
-    looksLike: { invariant: "sleeps", what: /timers for/ },
-    avoids: withShortRetries,
-  },
-  {
-    id: "replay-records-abandoned-context",
-    looksLike: { invariant: "replaysToTheSameEnd", what: /the full replay asked for/ },
-  },
-  {
-    id: "rebuilt-batch-runs-abandoned-code",
-    looksLike: { invariant: "seesTheSame", what: /\n.* saw: \S*\[\d+\]/ },
-  },
-  {
-    id: "two-timeouts-of-one-callback",
-    looksLike: {
-      invariant: "recordsNothingAfterTheEnd",
-      what: /: (callback_|invoke_settled|retry_ready|wait_elapsed|step_interrupted)/,
-    },
-  },
-];
+export const KNOWN_BUGS: readonly KnownBug[] = [];
 
 export function isKnown({ invariant, what }: Violation): boolean {
   return KNOWN_BUGS.some(
@@ -47,12 +26,4 @@ export function isKnown({ invariant, what }: Violation): boolean {
 /** The program without what would only find known bugs again. */
 export function avoidKnown(program: Program): Program {
   return KNOWN_BUGS.reduce((tamed, { avoids }) => avoids?.(tamed) ?? tamed, program);
-}
-
-/** Bodies of steps and checks that run more than once are short. */
-function withShortRetries(program: Program): Program {
-  return JSON.parse(JSON.stringify(program), (_key, value) => {
-    const repeats = value?.fails > 0 || value?.polls > 1;
-    return repeats && value.takes?.ms > 1 ? { ...value, takes: { ms: 1 } } : value;
-  }) as Program;
 }

@@ -142,7 +142,7 @@ export class Session implements DurableExecutionClient {
     const wasHandedOver = previous.error?.ErrorType === WORKER_STOPPED;
     const interrupted =
       hasFailed && !wasHandedOver
-        ? [...this.#state.startedSteps].map((id): OutsideEvent => ({ kind: "step_interrupted", id }))
+        ? this.#startedSteps().map((id): OutsideEvent => ({ kind: "step_interrupted", id }))
         : [];
     if (!hasFailed && events.every((event) => event.kind === "callback_heartbeat")) {
       this.#postpone(events, nowMs);
@@ -157,6 +157,12 @@ export class Session implements DurableExecutionClient {
     this.#updatedIds = appended.map((operation) => operation.Id as string);
     if (hasFailed) await this.#startChildren([...this.#state.openInvokes]);
     return { kind: "ready" };
+  }
+
+  #startedSteps(): string[] {
+    return [...this.#state.startedSteps].filter(
+      (id) => !this.#state.isUnderSettled(this.#state.operations.get(id) as Operation),
+    );
   }
 
   /** Heartbeats move deadlines; alone they are no reason to run. They stay in the inbox until something is. */
@@ -263,7 +269,14 @@ export class Session implements DurableExecutionClient {
         event.kind === "callback_timed_out" ? await this.#claimTimeout(event, inbox, nowMs) : event;
       if (winner !== undefined) happened.push({ event: winner, atMs: dueAtMs });
     }
-    return happened.sort((a, b) => a.atMs - b.atMs).map(({ event }) => event);
+    const inOrder = happened.sort((a, b) => a.atMs - b.atMs).map(({ event }) => event);
+    // A callback has two deadlines, and a heartbeat may follow: the first that settled it counts.
+    const settled = new Set<string>();
+    return inOrder.filter((event) => {
+      if (settled.has(event.id)) return false;
+      if (settles(event)) settled.add(event.id);
+      return true;
+    });
   }
 
   /** True for what lies below a context that ends with this checkpoint (invariant 10). */
@@ -405,6 +418,12 @@ function failForGood(error: unknown): never {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
   if (code !== "TIDEMARK_ENTRY_TOO_LARGE") throw error;
   throw new DurableExecutionClientError(message ?? "", { scope: "EXECUTION", code, cause: error });
+}
+
+function settles(event: OutsideEvent): boolean {
+  return (
+    event.kind !== "callback_heartbeat" && event.kind !== "retry_ready" && event.kind !== "step_interrupted"
+  );
 }
 
 function endsContext(update: OperationUpdate): boolean {

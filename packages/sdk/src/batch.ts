@@ -214,6 +214,8 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     });
     if (reason === undefined) return false;
     this.#isComplete = true;
+    // At once: what the log delivers next, in this very turn on replay, is not for the items left behind.
+    this.#scope.hasEnded = true;
     const statuses = this.#items.map((item) => item.status);
     this.#complete(new RecordedBatchResult(this.#itemsAs(statuses), reason));
     return true;

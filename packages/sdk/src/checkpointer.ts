@@ -86,7 +86,9 @@ export class Checkpointer {
 
   close(): void {
     this.#cancelDelay?.();
+    this.#cancelDelay = undefined;
     this.#pending = [];
+    this.#isUrgent = false;
   }
 
   async #send(updates: OperationUpdate[]): Promise<Operation[]> {

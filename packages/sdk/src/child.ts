@@ -119,9 +119,10 @@ export class ContextKind<T> implements OperationKind<T> {
 
   #returned(operation: LiveOperation<T>, value: T): void {
     this.#hasRebuilt({ ok: true, value });
-    if (this.#scope.isRebuilding || !operation.isLive() || operation.engine.hasEnded) return;
-    // From here on the descendants record nothing more (invariant 10).
+    if (!operation.isLive() || operation.engine.hasEnded) return;
+    // From here on the descendants record nothing more and see nothing more (invariant 10).
     this.#scope.hasEnded = true;
+    if (this.#scope.isRebuilding) return;
     try {
       const recorded = this.#body.record(value, operation);
       if (recorded instanceof Promise) {

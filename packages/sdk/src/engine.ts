@@ -89,6 +89,8 @@ export class Engine {
   #isBusy = 0;
   #idleTurns = 0;
   #hasHandlerSettled = false;
+  /** An earlier invocation has seen the handler's end: what is not recorded is not wanted. */
+  #hasSettledInReplay = false;
   /** Something may have happened outside. */
   #hasNews = false;
   #cancelGrace: (() => void) | undefined;
@@ -216,6 +218,7 @@ export class Engine {
 
   handlerSettled(): void {
     this.#hasHandlerSettled = true;
+    this.#hasSettledInReplay = this.#isReplaying;
     this.wake();
   }
 
@@ -256,6 +259,7 @@ export class Engine {
     this.#isReplaying = false;
     // What the handler never waited for was abandoned when it ended, and is not taken up again.
     if (this.#hasHandlerSettled) this.#held = [];
+    if (this.#hasSettledInReplay) this.#checkpointer.close();
     if (this.#held.length > 0) return this.#releaseHeld();
     if (this.#checkpointer.isInFlight) return;
     if (this.#checkpointer.isUrgent) return this.#checkpointer.flush();
@@ -398,8 +402,8 @@ export class Engine {
     if (operation.Type === "CALLBACK" && before === undefined) {
       this.#queue.push({ operationId: id, kind: "start", isNew: true });
     }
+    this.#waiting.remove(handle);
     if (isSettled(operation)) {
-      this.#waiting.remove(handle);
       this.#queue.push({ operationId: id, kind: "settle", isNew: true });
     } else {
       handle.progress(operation);
