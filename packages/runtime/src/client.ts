@@ -18,8 +18,8 @@ import {
 } from "@tidemark/protocol";
 import { type Duration, durationSeconds, errorFromObject } from "@tidemark/sdk";
 import { type ExecutionStore, type ListRequest, type PostResult, settleKey } from "@tidemark/store";
-import { ulid } from "ulid";
 import { type Clock, systemClock } from "./clock.js";
+import { uniqueId } from "./unique-id.js";
 
 export interface DurableClientOptions {
   readonly store: ExecutionStore;
@@ -137,7 +137,7 @@ export class DurableClient {
     }
     const nowMs = this.#clock.nowMs();
     const executionId =
-      options.name === undefined ? ulid(nowMs) : namedExecutionId(functionName, options.name);
+      options.name === undefined ? uniqueId(nowMs) : namedExecutionId(functionName, options.name);
     const { created, head } = await this.#store.start({
       executionId,
       functionName,
@@ -293,7 +293,7 @@ export class DurableClient {
       const { appended } = await this.#store.append(executionId, {
         sequence: loaded.entries.length + 1,
         epoch: loaded.head.epoch,
-        nonce: ulid(nowMs),
+        nonce: uniqueId(nowMs),
         atMs: Math.max(nowMs, last?.atMs ?? 0),
         records: [],
       });

@@ -7,10 +7,10 @@
 
 import { type ErrorObject, TidemarkError } from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
-import { ulid } from "ulid";
 import { type Clock, systemClock } from "./clock.js";
 import { type DurableHandler, Invocation, type PlainHandler, type RegisteredFunction } from "./invocation.js";
 import { WORKER_STOPPED } from "./session.js";
+import { uniqueId } from "./unique-id.js";
 
 export interface WorkerOptions {
   readonly store: ExecutionStore;
@@ -58,7 +58,7 @@ const MAX_IDLE_MS = 60_000;
  * ```
  */
 export class Worker {
-  readonly id = ulid();
+  readonly id: string;
   readonly #store: ExecutionStore;
   readonly #clock: Clock;
   readonly #options: WorkerOptions;
@@ -83,6 +83,7 @@ export class Worker {
     this.#options = options;
     this.#store = options.store;
     this.#clock = options.clock ?? systemClock;
+    this.id = uniqueId(this.#clock.nowMs());
     this.#concurrency = positive("concurrency", options.concurrency ?? 100);
     this.#leaseMs = positive("leaseMs", options.leaseMs ?? 30_000);
     this.#onError = harmless(options.onError ?? ((error) => console.error("[tidemark]", error)));

@@ -1,0 +1,24 @@
+/** Owns ids that are unique and sort by time: ULIDs. */
+
+import { randomFillSync } from "node:crypto";
+import { ulid } from "ulid";
+
+/** Random bytes are drawn in portions: one call for each of an id's 16 letters costs more than the rest of a start. */
+const pool = new Uint8Array(1024);
+let used = pool.length;
+
+function pooledRandom(): number {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  const byte = pool[used] as number;
+  used += 1;
+  // 256 is a multiple of the 32 letters: each is as likely.
+  return byte / 256;
+}
+
+/** A ULID of this time. */
+export function uniqueId(nowMs: number): string {
+  return ulid(nowMs, pooledRandom);
+}
