@@ -7,7 +7,13 @@
 
 import type { Timer } from "./due.js";
 import { callbackId } from "./ids.js";
-import { isSettled, type Operation, type OperationType } from "./operation.js";
+import {
+  type ContextDetails,
+  isSettled,
+  type Operation,
+  type OperationType,
+  type StepDetails,
+} from "./operation.js";
 import type { OutsideEvent } from "./outside-event.js";
 import type { LogRecord } from "./record.js";
 import type { ExecutionState, Transition } from "./state.js";
@@ -60,7 +66,9 @@ class Draft {
   readonly #changed = new Map<string, Operation>();
   readonly #timers: Timer[] = [];
   readonly #pruned: string[] = [];
+  #lastId: string | undefined;
   #nowMs: number;
+  #now: Date | undefined;
   #order: number;
 
   constructor(state: ExecutionState, nowMs: number) {
@@ -80,43 +88,27 @@ class Draft {
     };
   }
 
-  find(id: string): Operation | undefined {
-    return this.#changed.get(id) ?? this.#state.operations.get(id);
-  }
+  readonly #find = (id: string): Operation | undefined =>
+    this.#changed.get(id) ?? this.#state.operations.get(id);
 
   update(update: OperationUpdate): string | undefined {
-    const current = this.find(update.Id as string);
-    const problem = invalidUpdate(update, current, (id) => this.find(id));
+    const current = this.#find(update.Id as string);
+    const problem = invalidUpdate(update, current, this.#find);
     if (problem !== undefined) return problem;
     const at = this.#advance(update.AtMs ?? this.#ceilingMs);
     const order = this.#order++;
-    this.#put(
-      current === undefined || update.Action === "START" ? this.#start(update, current, at, order) : current,
-    );
-    if (update.Action !== "START") this.#end(update, at, order);
+    const isStart = update.Action === "START";
+    const started = current === undefined || isStart ? this.#start(update, current, at, order) : current;
+    this.#put(isStart ? started : this.#end(update, started, at, order));
     return undefined;
   }
 
   #start(update: OperationUpdate, current: Operation | undefined, at: Date, order: number): Operation {
-    const base: Operation = current ?? {
-      Id: update.Id,
-      Type: update.Type,
-      Status: "STARTED",
-      StartTimestamp: at,
-      StartOrder: order,
-    };
-    const operation: Operation = { ...base, Status: "STARTED" };
-    if (current === undefined) {
-      if (update.ParentId !== undefined) operation.ParentId = update.ParentId;
-      if (update.Name !== undefined) operation.Name = update.Name;
-      if (update.SubType !== undefined) operation.SubType = update.SubType;
-    }
+    const operation: Operation =
+      current === undefined ? newOperation(update, at, order) : { ...current, Status: "STARTED" };
     switch (update.Type) {
       case "STEP":
-        operation.StepDetails = withoutUndefined({
-          Attempt: current?.StepDetails?.Attempt ?? 0,
-          Result: current?.StepDetails?.Result,
-        });
+        operation.StepDetails = startedStep(current?.StepDetails);
         break;
       case "CONTEXT":
         operation.ContextDetails = {};
@@ -165,29 +157,25 @@ class Draft {
     return details;
   }
 
-  /** SUCCEED, FAIL and RETRY of an operation that now certainly exists. */
-  #end(update: OperationUpdate, at: Date, order: number): void {
-    const current = this.find(update.Id as string) as Operation;
-    if (update.Action === "RETRY") {
-      this.#put(this.#retry(update, current, at, order));
-      return;
-    }
-    const operation: Operation = {
-      ...current,
-      Status: update.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED",
-      EndTimestamp: at,
-      SettleOrder: order,
-    };
-    const outcome = withoutUndefined({ Result: update.Payload, Error: update.Error });
+  /** SUCCEED, FAIL and RETRY. */
+  #end(update: OperationUpdate, current: Operation, at: Date, order: number): Operation {
+    if (update.Action === "RETRY") return this.#retry(update, current, at, order);
+    // What this draft has made nobody else has seen: a START and an end in one entry are one object.
+    const isOwn = current !== this.#state.operations.get(current.Id as string);
+    const operation: Operation = isOwn ? current : { ...current };
+    operation.Status = update.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED";
+    operation.EndTimestamp = at;
+    operation.SettleOrder = order;
     if (update.Type === "STEP") {
-      operation.StepDetails = { Attempt: (current.StepDetails?.Attempt ?? 0) + 1, ...outcome };
+      const details: StepDetails = { Attempt: (current.StepDetails?.Attempt ?? 0) + 1 };
+      operation.StepDetails = withOutcome(details, update);
     } else if (update.Type === "CONTEXT") {
       const keepsChildren = update.ContextOptions?.ReplayChildren === true;
-      operation.ContextDetails = keepsChildren ? { ReplayChildren: true, ...outcome } : outcome;
+      operation.ContextDetails = withOutcome(keepsChildren ? { ReplayChildren: true } : {}, update);
       if (!keepsChildren && update.ContextOptions?.KeepChildren !== true)
         this.#pruned.push(operation.Id as string);
     }
-    this.#put(operation);
+    return operation;
   }
 
   #retry(update: OperationUpdate, current: Operation, at: Date, order: number): Operation {
@@ -211,9 +199,9 @@ class Draft {
    * event that comes too late, or for another kind of operation, does nothing.
    */
   event(event: OutsideEvent): void {
-    const current = this.find(event.id);
+    const current = this.#find(event.id);
     if (current?.Type !== EVENT_TYPES[event.kind] || isSettled(current)) return;
-    if (endedAncestor(current.ParentId, (id) => this.find(id)) !== undefined) return;
+    if (endedAncestor(current.ParentId, (id) => this.#find(id)) !== undefined) return;
     const at = this.#advance(this.#ceilingMs);
     const order = this.#order++;
     switch (event.kind) {
@@ -297,14 +285,18 @@ class Draft {
   /** Keeps the map in the order of the last record of each operation. */
   #put(operation: Operation): void {
     const id = operation.Id as string;
-    this.#changed.delete(id);
+    if (id !== this.#lastId) this.#changed.delete(id);
+    this.#lastId = id;
     this.#changed.set(id, operation);
   }
 
   /** Invariant 13: at least the time of the record before, at most the time of the checkpoint. */
   #advance(atMs: number): Date {
-    this.#nowMs = Math.max(this.#nowMs, Math.min(atMs, this.#ceilingMs));
-    return new Date(this.#nowMs);
+    const nowMs = Math.max(this.#nowMs, Math.min(atMs, this.#ceilingMs));
+    // Records of one checkpoint often share their millisecond: a date is 96 bytes.
+    if (this.#now === undefined || nowMs !== this.#nowMs) this.#now = new Date(nowMs);
+    this.#nowMs = nowMs;
+    return this.#now;
   }
 }
 
@@ -313,6 +305,32 @@ function timeoutError(reason: "timeout" | "heartbeat"): { ErrorType: string; Err
   return reason === "timeout"
     ? { ErrorType: "Callback.Timeout", ErrorMessage: "Callback timed out" }
     : { ErrorType: "Callback.Heartbeat", ErrorMessage: "Callback timed out on heartbeat" };
+}
+
+function newOperation(update: OperationUpdate, at: Date, order: number): Operation {
+  const operation: Operation = {
+    Id: update.Id,
+    Type: update.Type,
+    Status: "STARTED",
+    StartTimestamp: at,
+    StartOrder: order,
+  };
+  if (update.ParentId !== undefined) operation.ParentId = update.ParentId;
+  if (update.Name !== undefined) operation.Name = update.Name;
+  if (update.SubType !== undefined) operation.SubType = update.SubType;
+  return operation;
+}
+
+function startedStep(before: StepDetails | undefined): StepDetails {
+  const details: StepDetails = { Attempt: before?.Attempt ?? 0 };
+  if (before?.Result !== undefined) details.Result = before.Result;
+  return details;
+}
+
+function withOutcome<T extends StepDetails | ContextDetails>(details: T, update: OperationUpdate): T {
+  if (update.Payload !== undefined) details.Result = update.Payload;
+  if (update.Error !== undefined) details.Error = update.Error;
+  return details;
 }
 
 /** The members that are there, without making slow objects: a member that is deleted costs every later read. */

@@ -63,6 +63,8 @@ export interface ContextBody<T> {
   readonly errorMapper: (error: DurableOperationError) => Error;
 }
 
+const NO_FIELDS = {};
+
 interface ContextIdentity {
   readonly name: string | undefined;
   readonly subType: string;
@@ -93,11 +95,21 @@ export class ContextKind<T> implements OperationKind<T> {
       name: this.name,
       isRebuilding,
     });
-    if (record === undefined && !this.#scope.isRebuilding) operation.update("START", {}, false);
-    runBody(operation, this.#scope, this.#body, record).then(
-      (value) => this.#returned(operation, value),
-      (error: unknown) => this.#threw(operation, record, asError(error)),
-    );
+    if (record === undefined && !this.#scope.isRebuilding) operation.update("START", NO_FIELDS, false);
+    void this.#run(operation, record);
+  }
+
+  async #run(operation: LiveOperation<T>, record: Operation | undefined): Promise<void> {
+    // Siblings that are asked for together are recorded before the code of any of them runs.
+    await null;
+    if (operation.engine.hasEnded || !operation.isLive()) return;
+    let value: T;
+    try {
+      value = await runBody(operation, this.#scope, this.#body, record);
+    } catch (error) {
+      return this.#threw(operation, record, asError(error));
+    }
+    this.#returned(operation, value);
   }
 
   read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>> {
@@ -173,8 +185,7 @@ export class ContextKind<T> implements OperationKind<T> {
   }
 }
 
-/** Runs the code of a context; what it throws at once counts as a rejection. */
-async function runBody<T>(
+function runBody<T>(
   operation: LiveOperation<T>,
   scope: Scope,
   body: ContextBody<T>,
@@ -188,9 +199,6 @@ async function runBody<T>(
     attempt: undefined,
     invocation: engine,
   };
-  // Siblings that are asked for together are recorded before the code of any of them runs.
-  await null;
-  if (engine.hasEnded || !operation.isLive()) return new Promise(() => {});
   const call = () => runIn(running, () => body.run(scope, operation));
   if (engine.observer === undefined) return call();
   return engine.observer.context(record ?? operation.describe(), record !== undefined, call);
@@ -217,20 +225,27 @@ export function childBody<T>(
   serdes: AnySerdes,
   config: Pick<ChildConfig<T>, "summaryGenerator" | "errorMapper">,
 ): ContextBody<T> {
-  const toRecord = (payload: string | undefined, value: T): Recorded => {
-    if (payload === undefined || !isTooLarge(payload)) return { payload, replayChildren: false };
-    return { payload: config.summaryGenerator?.(value) ?? "", replayChildren: true };
-  };
   return {
     run,
-    record(value, operation) {
-      const payload = serialize(operation, serdes, value);
-      if (payload instanceof Promise) return payload.then((text) => toRecord(text, value));
-      return toRecord(payload, value);
-    },
+    record: (value, operation) => recordWhole(operation, serdes, value, config.summaryGenerator),
     read: (record, operation) => readValue(operation, serdes, record.ContextDetails?.Result),
     errorMapper: config.errorMapper ?? childContextError,
   };
+}
+
+/** The value itself, or its summary when it is too large. */
+function recordWhole<T>(
+  operation: LiveOperation<T>,
+  serdes: AnySerdes,
+  value: T,
+  summaryGenerator: ((result: T) => string) | undefined,
+): Recorded | Promise<Recorded> {
+  const toRecord = (payload: string | undefined): Recorded => {
+    if (payload === undefined || !isTooLarge(payload)) return { payload, replayChildren: false };
+    return { payload: summaryGenerator?.(value) ?? "", replayChildren: true };
+  };
+  const payload = serialize(operation, serdes, value);
+  return payload instanceof Promise ? payload.then(toRecord) : toRecord(payload);
 }
 
 export function childContextError(error: DurableOperationError): ChildContextError {

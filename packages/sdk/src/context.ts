@@ -75,6 +75,7 @@ export class OperationContext implements DurableContext {
   #settings: ContextSettings;
   #logger: DurableContextLogger<DurableLogger> | undefined;
   #promise: DurablePromiseCombinators | undefined;
+  #createStepLogger: (() => DurableContextLogger<DurableLogger>) | undefined;
 
   constructor(invocation: Invocation, scope: Scope, settings: ContextSettings) {
     this.#invocation = invocation;
@@ -378,7 +379,11 @@ export class OperationContext implements DurableContext {
     return new OperationContext(this.#invocation, scope, this.#settings);
   }
 
-  readonly #stepLogger = (): DurableContextLogger<DurableLogger> => this.#createLogger(() => false);
+  /** Made when the first step asks: most contexts have few. */
+  get #stepLogger(): () => DurableContextLogger<DurableLogger> {
+    this.#createStepLogger ??= () => this.#createLogger(() => false);
+    return this.#createStepLogger;
+  }
 
   #createLogger(isSilent: () => boolean): DurableContextLogger<DurableLogger> {
     return createContextLogger({

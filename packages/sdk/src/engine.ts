@@ -57,7 +57,8 @@ interface EngineOptions {
   readonly client: DurableExecutionClient;
   readonly executionArn: string;
   readonly token: string;
-  readonly operations: ReadonlyMap<string, Operation>;
+  /** The engine takes the map over. */
+  readonly operations: Map<string, Operation>;
   readonly updatedIds: ReadonlySet<string>;
   readonly observer: PluginObserver | undefined;
   readonly remainingTimeMs: () => number;
@@ -103,7 +104,7 @@ export class Engine {
     this.executionArn = options.executionArn;
     this.host = options.client.hostOptions?.host ?? systemHost;
     this.observer = options.observer;
-    this.#operations = new Map(options.operations);
+    this.#operations = options.operations;
     this.#queue = recordedDeliveries(options.operations, options.updatedIds);
     this.#replayLeft = this.#queue.length;
     this.#unclaimed = underWay(options.operations);
@@ -277,6 +278,8 @@ export class Engine {
       this.#cancelGrace = undefined;
       if (delivery.isNew && this.#unclaimed.size === 0) this.#isReplaying = false;
       this.#advance();
+      // Nothing is delivered to it any more: what it holds is as large as the code that waits for it.
+      if (delivery.kind === "settle") this.#handles.delete(delivery.operationId);
       if (!handle.isLive()) continue;
       hasDelivered = true;
       const delivered = handle.deliver(delivery.kind, delivery.isNew);

@@ -116,47 +116,51 @@ export class StepKind<T> implements OperationKind<T> {
     }
   }
 
+  /** One async function and not three: while a step waits, each holds about 400 bytes. */
   async #run(): Promise<void> {
     const operation = this.#operation;
     const { engine } = operation;
     engine.startBody(operation);
     try {
-      const settled = await this.#attemptBody();
-      if (!settled.ok) return this.#fail(settled.error);
-      const recorded = this.#succeed(settled.value);
+      // The caller goes on first: a replay does not run the body, and nothing may depend on it.
+      await null;
+      if (engine.hasEnded || !operation.isLive()) return await new Promise<void>(() => {});
+      let value: unknown;
+      try {
+        value = await this.#body();
+      } catch (thrown) {
+        return this.#fail(asError(thrown));
+      }
+      const recorded = this.#succeed(value);
       if (recorded !== undefined) await recorded;
     } finally {
       engine.endBody(operation);
     }
   }
 
-  async #attemptBody(): Promise<Settled<unknown>> {
-    try {
-      // The caller goes on first: a replay does not run the body, and nothing may depend on it.
-      await null;
-      if (this.#operation.engine.hasEnded || !this.#operation.isLive()) return await new Promise(() => {});
-      return { ok: true, value: await this.#body() };
-    } catch (thrown) {
-      return { ok: false, error: asError(thrown) };
-    }
-  }
-
   /** The body has run: what goes wrong from here on is not for the retry strategy, which would run it again. */
   #succeed(value: unknown): Promise<void> | undefined {
     const operation = this.#operation;
-    const record = (payload: string | undefined): void =>
-      operation.update("SUCCEED", payload === undefined ? {} : { Payload: payload }, true);
     try {
       const payload = serialize(operation, this.#spec.serdes, value);
-      if (payload instanceof Promise) return payload.then(record, (error) => operation.engine.fail(error));
-      record(payload);
+      if (payload instanceof Promise) {
+        return payload.then(
+          (text) => this.#record(text),
+          (error) => operation.engine.fail(error),
+        );
+      }
+      this.#record(payload);
     } catch (error) {
       operation.update("FAIL", { Error: errorObjectOf(error) }, true);
     }
     return undefined;
   }
 
-  async #body(): Promise<unknown> {
+  #record(payload: string | undefined): void {
+    this.#operation.update("SUCCEED", payload === undefined ? {} : { Payload: payload }, true);
+  }
+
+  #body(): Promise<unknown> {
     const operation = this.#operation;
     const attempt = this.#attempt;
     const { logger } = this.#spec;

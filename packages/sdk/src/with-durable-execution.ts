@@ -173,7 +173,7 @@ class HandlerInvocation {
   }
 
   #engine(
-    operations: ReadonlyMap<string, Operation>,
+    operations: Map<string, Operation>,
     updatedIds: ReadonlySet<string>,
     observer: PluginObserver | undefined,
   ): Engine {
@@ -328,7 +328,7 @@ class HandlerInvocation {
     return this.#options.lambdaContext?.awsRequestId ?? "";
   }
 
-  async #loadOperations(): Promise<ReadonlyMap<string, Operation>> {
+  async #loadOperations(): Promise<Map<string, Operation>> {
     const { event, client } = this.#options;
     const operations = new Map<string, Operation>();
     const isRemote = client.hostOptions === undefined;
