@@ -63,10 +63,11 @@ export function isRejection(result: Transition | Rejection): result is Rejection
 class Draft {
   readonly #state: ExecutionState;
   readonly #ceilingMs: number;
-  readonly #changed = new Map<string, Operation>();
+  /** Operations in the order of their last record; one that changes again leaves a hole. */
+  readonly #changed: (Operation | undefined)[] = [];
+  readonly #places = new Map<string, number>();
   readonly #timers: Timer[] = [];
   readonly #pruned: string[] = [];
-  #lastId: string | undefined;
   #nowMs: number;
   #now: Date | undefined;
   #order: number;
@@ -80,7 +81,7 @@ class Draft {
 
   transition(): Transition {
     return {
-      operations: [...this.#changed.values()],
+      operations: this.#changed.filter((operation) => operation !== undefined),
       timers: this.#timers,
       pruned: this.#pruned,
       nowMs: this.#ceilingMs,
@@ -88,8 +89,10 @@ class Draft {
     };
   }
 
-  readonly #find = (id: string): Operation | undefined =>
-    this.#changed.get(id) ?? this.#state.operations.get(id);
+  readonly #find = (id: string): Operation | undefined => {
+    const place = this.#places.get(id);
+    return place === undefined ? this.#state.operations.get(id) : this.#changed[place];
+  };
 
   update(update: OperationUpdate): string | undefined {
     const current = this.#find(update.Id as string);
@@ -282,12 +285,12 @@ class Draft {
     this.#timers.push({ kind, operationId: operation.Id as string, dueAtMs, order });
   }
 
-  /** Keeps the map in the order of the last record of each operation. */
   #put(operation: Operation): void {
     const id = operation.Id as string;
-    if (id !== this.#lastId) this.#changed.delete(id);
-    this.#lastId = id;
-    this.#changed.set(id, operation);
+    const place = this.#places.get(id);
+    if (place !== undefined) this.#changed[place] = undefined;
+    this.#places.set(id, this.#changed.length);
+    this.#changed.push(operation);
   }
 
   /** Invariant 13: at least the time of the record before, at most the time of the checkpoint. */

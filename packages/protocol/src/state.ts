@@ -48,11 +48,13 @@ export class ExecutionState {
   }
 
   commit(transition: Transition): void {
+    const firstOrder = this.nextOrder;
     this.nowMs = transition.nowMs;
     this.nextOrder = transition.nextOrder;
     for (const operation of transition.operations) {
       const id = operation.Id as string;
-      if (!this.operations.has(id) && operation.ParentId !== undefined) {
+      const isNew = (operation.StartOrder as number) >= firstOrder;
+      if (isNew && operation.ParentId !== undefined) {
         const siblings = this.#children.get(operation.ParentId);
         if (siblings === undefined) this.#children.set(operation.ParentId, [id]);
         else siblings.push(id);
@@ -72,8 +74,8 @@ export class ExecutionState {
     for (const child of children) {
       this.#dropDescendants(child);
       this.operations.delete(child);
-      this.startedSteps.delete(child);
-      this.openInvokes.delete(child);
+      removeMember(this.startedSteps, child);
+      removeMember(this.openInvokes, child);
     }
   }
 
@@ -109,5 +111,10 @@ export class ExecutionState {
 
 function setMember(set: Set<string>, id: string, isMember: boolean): void {
   if (isMember) set.add(id);
-  else set.delete(id);
+  else removeMember(set, id);
+}
+
+/** Most of the time nothing is under way. */
+function removeMember(set: Set<string>, id: string): void {
+  if (set.size > 0) set.delete(id);
 }

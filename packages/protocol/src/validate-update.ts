@@ -40,7 +40,7 @@ function invalidParent(
   if (parent === undefined || parent.Type !== "CONTEXT") {
     return `operation ${update.Id}: parent ${parentId} is not a context of this execution`;
   }
-  const ended = endedAncestor(parentId, find);
+  const ended = isSettled(parent) ? parentId : endedAncestor(parent.ParentId, find);
   if (ended === undefined) return undefined;
   return `operation ${update.Id}: ${ended === parentId ? "parent" : "ancestor"} ${ended} has ended`;
 }

@@ -206,8 +206,11 @@ export class Session implements DurableExecutionClient {
     const nowMs = this.#clock.nowMs();
     const updates = this.#withoutExecution(request.Updates ?? []);
     const records = updates.map((update): LogRecord => ({ update }));
-    const ended = new Set(updates.filter(endsContext).map((update) => update.Id as string));
-    for (const event of await this.#news(nowMs)) if (!this.#isBelow(event.id, ended)) records.push({ event });
+    const news = await this.#news(nowMs);
+    if (news.length > 0) {
+      const ended = new Set(updates.filter(endsContext).map((update) => update.Id as string));
+      for (const event of news) if (!this.#isBelow(event.id, ended)) records.push({ event });
+    }
     if (records.length === 0) return { CheckpointToken: this.token, NewExecutionState: { Operations: [] } };
     const operations = await this.#append(records, nowMs, undefined);
     if (operations === undefined) throw superseded(this.executionId, this.epoch);

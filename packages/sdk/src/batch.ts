@@ -21,10 +21,10 @@ import {
   type ChildConfig,
   type ContextBody,
   ContextKind,
-  childBody,
   childContextError,
   isTooLarge,
   type Recorded,
+  recordWhole,
   runVirtual,
 } from "./child.js";
 import { type CompletionConfig, type CompletionItemStatus, completionReason } from "./completion.js";
@@ -35,10 +35,10 @@ import {
   errorFromObject,
   errorObjectOf,
 } from "./errors.js";
-import { LiveOperation, type Settled } from "./lifecycle.js";
+import { LiveOperation, type Settled, type Sink } from "./lifecycle.js";
 import { deserialize, readValue, serialize } from "./payload.js";
 import { missingOperation } from "./replay-check.js";
-import type { Scope } from "./scope.js";
+import { type Scope, settlementOf } from "./scope.js";
 import { type AnySerdes, isDefaultSerdes, serializeJson } from "./serdes.js";
 
 /** How the items of a batch are recorded. */
@@ -65,15 +65,50 @@ export interface BatchSpec<T> {
   readonly nesting: NestingType;
 }
 
-interface Item<T> {
-  status: BatchItemStatus;
-  settled?: Settled<T>;
+/** One item: the code of its context and, once it has ended, what became of it. */
+class Item<T> implements ContextBody<T>, Sink<T> {
+  readonly index: number;
+  readonly #batch: Batch<T>;
+  settled: Settled<T> | undefined;
+
+  constructor(batch: Batch<T>, index: number) {
+    this.#batch = batch;
+    this.index = index;
+  }
+
+  get status(): BatchItemStatus {
+    if (this.settled === undefined) return BatchItemStatus.STARTED;
+    return this.settled.ok ? BatchItemStatus.SUCCEEDED : BatchItemStatus.FAILED;
+  }
+
+  get errorMapper(): (error: DurableOperationError) => Error {
+    return childContextError;
+  }
+
+  run(scope: Scope): Promise<T> {
+    return this.#batch.spec.runItem(scope, this.index);
+  }
+
+  record(value: T, operation: LiveOperation<T>): Recorded | Promise<Recorded> {
+    const recorded = recordWhole(operation, this.#batch.spec.itemSerdes, value, undefined);
+    return recorded instanceof Promise
+      ? recorded.then((later) => this.#batch.measure(later))
+      : this.#batch.measure(recorded);
+  }
+
+  read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>> {
+    return readValue(operation, this.#batch.spec.itemSerdes, record.ContextDetails?.Result);
+  }
+
+  take(settled: Settled<T>): boolean {
+    return this.#batch.itemSettled(this, settled);
+  }
 }
 
 /** The coordinator of one batch in one invocation. */
 export class Batch<T> implements ContextBody<BatchResult<T>> {
   readonly errorMapper = childContextError;
-  readonly #spec: BatchSpec<T>;
+  readonly spec: BatchSpec<T>;
   readonly #items: Item<T>[] = [];
   #successCount = 0;
   #failureCount = 0;
@@ -88,13 +123,13 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
   #onOutcome: (() => void) | undefined;
 
   constructor(spec: BatchSpec<T>) {
-    this.#spec = spec;
+    this.spec = spec;
   }
 
   run(scope: Scope, operation: LiveOperation<BatchResult<T>>): Promise<BatchResult<T>> {
     this.#scope = scope;
     this.#operation = operation;
-    const beyond = operation.engine.find(operationId(scope.prefix, this.#spec.count + 1));
+    const beyond = operation.engine.find(operationId(scope.prefix, this.spec.count + 1));
     if (beyond !== undefined) operation.engine.fail(missingOperation(beyond, false));
     return new Promise((resolve, reject) => {
       this.#complete = resolve;
@@ -119,69 +154,51 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     let hasStarted = false;
     while (
       !this.#isComplete &&
-      this.#activeCount < this.#spec.maxConcurrency &&
-      this.#items.length < this.#spec.count
+      this.#activeCount < this.spec.maxConcurrency &&
+      this.#items.length < this.spec.count
     ) {
       this.#activeCount += 1;
-      const index = this.#items.length;
-      this.#items.push({ status: BatchItemStatus.STARTED });
-      this.#startItem(index);
+      const item = new Item(this, this.#items.length);
+      this.#items.push(item);
+      this.#startItem(item);
       hasStarted = true;
     }
     return hasStarted;
   }
 
-  #startItem(index: number): void {
+  #startItem(item: Item<T>): void {
     const { engine } = this.#operation;
-    const { name } = this.#seen(index, BatchItemStatus.STARTED);
-    const sink = (settled: Settled<T>): boolean => this.#itemSettled(index, settled);
-    const run = (scope: Scope): Promise<T> => this.#spec.runItem(scope, index);
-    if (this.#spec.nesting === NestingType.FLAT) {
-      const runChecked = (scope: Scope): Promise<T> => run(scope).then(this.#writable);
-      void runVirtual(this.#scope, this.#scope.nextId(), name, engine, runChecked, childContextError).then(
-        sink,
+    const { name } = this.#seen(item.index, BatchItemStatus.STARTED);
+    if (this.spec.nesting === NestingType.FLAT) {
+      const run = (scope: Scope): Promise<T> => settlementOf(() => item.run(scope)).then(this.#writable);
+      void runVirtual(this.#scope, this.#scope.nextId(), name, engine, run, childContextError).then(
+        (settled) => item.take(settled),
       );
       return;
     }
-    const body = this.#measured(childBody<T>(run, this.#spec.itemSerdes, {}));
-    new LiveOperation(
-      engine,
-      this.#scope,
-      new ContextKind<T>({ name, subType: this.#spec.itemSubType }, body),
-      sink,
-    ).start();
+    const kind = new ContextKind<T>({ name, subType: this.spec.itemSubType }, item);
+    new LiveOperation(engine, this.#scope, kind, item).start();
   }
 
   /** A FLAT item that JSON cannot hold fails by itself, and not with the whole batch. */
   readonly #writable = (value: T): T => {
-    if (isDefaultSerdes(this.#spec.itemSerdes)) serializeJson(value);
+    if (isDefaultSerdes(this.spec.itemSerdes)) serializeJson(value);
     return value;
   };
 
   /** Adds up the payloads, to know when the whole result would be too large. */
-  #measured(body: ContextBody<T>): ContextBody<T> {
-    const measure = (recorded: Recorded): Recorded => {
-      // What is rebuilt was too large for one record.
-      this.#payloadSize += recorded.replayChildren
-        ? MAX_INLINE_PAYLOAD_BYTES + 1
-        : (recorded.payload?.length ?? 0);
-      return recorded;
-    };
-    return {
-      ...body,
-      record: (value, operation) => {
-        const recorded = body.record(value, operation);
-        return recorded instanceof Promise ? recorded.then(measure) : measure(recorded);
-      },
-    };
+  measure(recorded: Recorded): Recorded {
+    // What is rebuilt was too large for one record.
+    this.#payloadSize += recorded.replayChildren
+      ? MAX_INLINE_PAYLOAD_BYTES + 1
+      : (recorded.payload?.length ?? 0);
+    return recorded;
   }
 
-  #itemSettled(index: number, settled: Settled<T>): boolean {
+  itemSettled(item: Item<T>, settled: Settled<T>): boolean {
     if (this.#isComplete && !this.#scope.isRebuilding) return false;
-    const item = this.#items[index] as Item<T>;
     item.settled = settled;
-    item.status = settled.ok ? BatchItemStatus.SUCCEEDED : BatchItemStatus.FAILED;
-    this.#seen(index, item.status);
+    this.#seen(item.index, item.status);
     this.#activeCount -= 1;
     if (settled.ok) this.#successCount += 1;
     else this.#failureCount += 1;
@@ -191,25 +208,25 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
 
   /** The items as a predicate sees them: made once, then kept up to date one by one. */
   #statuses(): readonly CompletionItemStatus[] {
-    for (let index = this.#views.length; index < this.#spec.count; index++) {
-      this.#views.push({ index, name: this.#spec.itemName(index) });
+    for (let index = this.#views.length; index < this.spec.count; index++) {
+      this.#views.push({ index, name: this.spec.itemName(index) });
     }
     return this.#views.slice();
   }
 
   #seen(index: number, status: BatchItemStatus): { readonly name: string } {
-    const name = this.#views[index]?.name ?? this.#spec.itemName(index);
-    if (index < this.#views.length || this.#spec.completionConfig?.shouldComplete !== undefined) {
+    const name = this.#views[index]?.name ?? this.spec.itemName(index);
+    if (index < this.#views.length || this.spec.completionConfig?.shouldComplete !== undefined) {
       this.#views[index] = { index, name, status };
     }
     return { name };
   }
 
   #completeIfDone(): boolean {
-    const reason = completionReason(this.#spec.completionConfig, {
+    const reason = completionReason(this.spec.completionConfig, {
       successCount: this.#successCount,
       failureCount: this.#failureCount,
-      totalCount: this.#spec.count,
+      totalCount: this.spec.count,
       items: () => this.#statuses(),
     });
     if (reason === undefined) return false;
@@ -231,7 +248,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
   }
 
   record(result: BatchResult<T>, operation: LiveOperation<BatchResult<T>>): Recorded | Promise<Recorded> {
-    const { serdes, nesting } = this.#spec;
+    const { serdes, nesting } = this.spec;
     if (serdes !== undefined) {
       const payload = serialize(operation, serdes, result);
       return payload instanceof Promise
@@ -243,20 +260,20 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
       return this.#encode(result).then((text) => this.#wholeOrSummary(text, result));
     }
     const isLarge = this.#payloadSize > MAX_INLINE_PAYLOAD_BYTES;
-    return this.#summary(result, isLarge ? this.#spec.summaryGenerator?.(result) : undefined);
+    return this.#summary(result, isLarge ? this.spec.summaryGenerator?.(result) : undefined);
   }
 
   #wholeOrSummary(payload: string | undefined, result: BatchResult<T>): Recorded {
     if (payload === undefined || !isTooLarge(payload)) return { payload, replayChildren: false };
-    return this.#summary(result, this.#spec.summaryGenerator?.(result));
+    return this.#summary(result, this.spec.summaryGenerator?.(result));
   }
 
   #summary(result: BatchResult<T>, custom: string | undefined): Recorded {
-    return { payload: JSON.stringify(summarize(this.#spec.type, result, custom)), replayChildren: true };
+    return { payload: JSON.stringify(summarize(this.spec.type, result, custom)), replayChildren: true };
   }
 
   async #encode(result: BatchResult<T>): Promise<string> {
-    const { itemSerdes } = this.#spec;
+    const { itemSerdes } = this.spec;
     const all = await Promise.all(
       result.all.map(async ({ index, status, result: value, error }) => {
         if (error !== undefined) return { index, status, error: errorObjectOf(error) };
@@ -272,7 +289,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     record: Operation,
     operation: LiveOperation<BatchResult<T>>,
   ): Settled<BatchResult<T>> | Promise<Settled<BatchResult<T>>> {
-    const { serdes, itemSerdes } = this.#spec;
+    const { serdes, itemSerdes } = this.spec;
     const text = record.ContextDetails?.Result;
     if (serdes !== undefined) return readValue(operation, serdes, text);
     return decodeAll<T>(operation, itemSerdes, text ?? "");

@@ -5,7 +5,7 @@ import type { DurablePromise } from "./durable-promise.js";
 import type { Duration } from "./duration.js";
 import type { Engine } from "./engine.js";
 import { CallbackExternalError, CallbackTimeoutError, errorFromObject } from "./errors.js";
-import { deferred, LiveOperation, type OperationKind, type Settled } from "./lifecycle.js";
+import { Deferred, LiveOperation, type OperationKind, type Settled } from "./lifecycle.js";
 import type { DurableLogger, WaitForCallbackContext } from "./logger.js";
 import { readValue } from "./payload.js";
 import type { RetryDecision } from "./retry.js";
@@ -106,11 +106,11 @@ export function createCallback<T>(
   scope: Scope,
   spec: CallbackSpec,
 ): DurablePromise<CreateCallbackResult<T>> {
-  const created = deferred<CreateCallbackResult<T>>();
-  const outcome = deferred<T>();
+  const created = new Deferred<CreateCallbackResult<T>>();
+  const outcome = new Deferred<T>();
   const kind = new CallbackKind<T>(spec, (record) =>
-    created.sink({ ok: true, value: [outcome.promise, record.CallbackDetails?.CallbackId as string] }),
+    created.take({ ok: true, value: [outcome.promise, record.CallbackDetails?.CallbackId as string] }),
   );
-  new LiveOperation(engine, scope, kind, outcome.sink).start();
+  new LiveOperation(engine, scope, kind, outcome).start();
   return created.promise;
 }

@@ -19,7 +19,7 @@ import {
 import type { LiveOperation, OperationKind, Settled } from "./lifecycle.js";
 import type { DurableLogger } from "./logger.js";
 import { readValue, serialize } from "./payload.js";
-import { runIn, Scope } from "./scope.js";
+import { runIn, runSoonIn, Scope, settlementOf } from "./scope.js";
 import type { AnySerdes, Serdes } from "./serdes.js";
 
 export interface ChildConfig<T> {
@@ -96,20 +96,29 @@ export class ContextKind<T> implements OperationKind<T> {
       isRebuilding,
     });
     if (record === undefined && !this.#scope.isRebuilding) operation.update("START", NO_FIELDS, false);
-    void this.#run(operation, record);
+    const running = {
+      scope: this.#scope,
+      operationId: operation.id,
+      operationName: this.name,
+      attempt: undefined,
+      invocation: operation.engine,
+    };
+    runSoonIn(running, () => this.#run(operation, record));
   }
 
-  async #run(operation: LiveOperation<T>, record: Operation | undefined): Promise<void> {
-    // Siblings that are asked for together are recorded before the code of any of them runs.
-    await null;
+  #run(operation: LiveOperation<T>, record: Operation | undefined): void {
     if (operation.engine.hasEnded || !operation.isLive()) return;
-    let value: T;
-    try {
-      value = await runBody(operation, this.#scope, this.#body, record);
-    } catch (error) {
-      return this.#threw(operation, record, asError(error));
-    }
-    this.#returned(operation, value);
+    settlementOf(() => this.#runBody(operation, record)).then(
+      (value) => this.#returned(operation, value),
+      (error: unknown) => this.#threw(operation, record, asError(error)),
+    );
+  }
+
+  #runBody(operation: LiveOperation<T>, record: Operation | undefined): Promise<T> {
+    const { observer } = operation.engine;
+    if (observer === undefined) return this.#body.run(this.#scope, operation);
+    const call = () => this.#body.run(this.#scope, operation);
+    return observer.context(record ?? operation.describe(), record !== undefined, call);
   }
 
   read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>> {
@@ -185,25 +194,6 @@ export class ContextKind<T> implements OperationKind<T> {
   }
 }
 
-function runBody<T>(
-  operation: LiveOperation<T>,
-  scope: Scope,
-  body: ContextBody<T>,
-  record: Operation | undefined,
-): Promise<T> {
-  const { engine } = operation;
-  const running = {
-    scope,
-    operationId: operation.id,
-    operationName: operation.name,
-    attempt: undefined,
-    invocation: engine,
-  };
-  const call = () => runIn(running, () => body.run(scope, operation));
-  if (engine.observer === undefined) return call();
-  return engine.observer.context(record ?? operation.describe(), record !== undefined, call);
-}
-
 /**
  * Plugins may ask to see the children of contexts that have ended. The result is recorded whole all
  * the same, so that it does not depend on who looks (invariant 14). A backend that is reached by the
@@ -234,7 +224,7 @@ export function childBody<T>(
 }
 
 /** The value itself, or its summary when it is too large. */
-function recordWhole<T>(
+export function recordWhole<T>(
   operation: LiveOperation<T>,
   serdes: AnySerdes,
   value: T,

@@ -43,7 +43,7 @@ import type { Engine } from "./engine.js";
 import { ContextUsageError } from "./errors.js";
 import { type InvokeConfig, InvokeKind } from "./invoke.js";
 import type { LambdaContext } from "./lambda-context.js";
-import { deferred, type OperationKind, perform } from "./lifecycle.js";
+import { Deferred, type OperationKind, perform } from "./lifecycle.js";
 import type { DurableContextLogger, DurableLogger, LoggerConfig } from "./logger.js";
 import { bindLogger, createContextLogger } from "./replay-logger.js";
 import { retryPresets } from "./retry.js";
@@ -63,6 +63,7 @@ import {
 interface Invocation {
   readonly engine: Engine;
   readonly lambdaContext: LambdaContext;
+  readonly executionContext: { readonly durableExecutionArn: string };
   readonly logData: () => ReturnType<Parameters<typeof createContextLogger>[0]["logData"]>;
 }
 
@@ -83,7 +84,7 @@ export class OperationContext implements DurableContext {
     this.#scope = scope;
     this.#settings = settings;
     this.lambdaContext = invocation.lambdaContext;
-    this.executionContext = { durableExecutionArn: invocation.engine.executionArn };
+    this.executionContext = invocation.executionContext;
   }
 
   get logger(): DurableContextLogger<DurableLogger> {
@@ -180,11 +181,13 @@ export class OperationContext implements DurableContext {
     run: (scope: Scope) => Promise<T>,
     config: ChildConfig<T>,
   ): DurablePromise<T> {
-    const { promise, sink } = deferred<T>();
-    if (!this.#mayRun("runInChildContext")) return promise;
+    const deferred = new Deferred<T>();
+    if (!this.#mayRun("runInChildContext")) return deferred.promise;
     const mapper = config.errorMapper ?? childContextError;
-    void runVirtual(this.#scope, this.#scope.nextId(), name, this.#engine, run, mapper).then(sink);
-    return promise;
+    void runVirtual(this.#scope, this.#scope.nextId(), name, this.#engine, run, mapper).then((settled) =>
+      deferred.take(settled),
+    );
+    return deferred.promise;
   }
 
   createCallback<T>(...args: unknown[]): DurablePromise<CreateCallbackResult<T>> {
@@ -198,7 +201,7 @@ export class OperationContext implements DurableContext {
       options: callbackOptions(config),
       deserializer: config?.serdes ?? this.#settings.callbackDeserializer,
     };
-    if (!this.#mayRun("createCallback")) return deferred<CreateCallbackResult<T>>().promise;
+    if (!this.#mayRun("createCallback")) return new Deferred<CreateCallbackResult<T>>().promise;
     return createCallback<T>(this.#engine, this.#scope, spec);
   }
 
@@ -338,7 +341,7 @@ export class OperationContext implements DurableContext {
           combine: run,
           serdes: serdes ?? this.#settings.serdes,
         };
-        if (!this.#mayRun(`promise.${operation}`)) return deferred<T>().promise;
+        if (!this.#mayRun(`promise.${operation}`)) return new Deferred<T>().promise;
         return combine(this.#engine, this.#scope, spec);
       };
     return {
@@ -350,7 +353,7 @@ export class OperationContext implements DurableContext {
   }
 
   #perform<T>(operation: string, kind: OperationKind<T>): DurablePromise<T> {
-    if (!this.#mayRun(operation)) return deferred<T>().promise;
+    if (!this.#mayRun(operation)) return new Deferred<T>().promise;
     return perform(this.#engine, this.#scope, kind);
   }
 

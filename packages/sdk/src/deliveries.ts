@@ -33,10 +33,11 @@ export function recordedDeliveries(
 ): Delivery[] {
   const ranked: Ranked[] = [];
   const lastBelow = positionsBelow(operations);
+  const find = (id: string): Operation | undefined => operations.get(id);
   let position = 0;
   for (const [operationId, operation] of operations) {
     position += 1;
-    if (operation.Type === "EXECUTION" || !isVisible(operation, operations)) continue;
+    if (operation.Type === "EXECUTION" || !isVisible(operation, find)) continue;
     if (operation.Type === "CALLBACK") {
       const timeMs = operation.StartTimestamp?.getTime() ?? 0;
       ranked.push(rank({ operationId, kind: "start", isNew: false }, operation.StartOrder, timeMs, position));
@@ -91,10 +92,10 @@ function endMs({ EndTimestamp, StartTimestamp }: Operation): number {
 }
 
 /** False under a context that has ended and is not rebuilt: its code does not run again. */
-export function isVisible(operation: Operation, operations: ReadonlyMap<string, Operation>): boolean {
+export function isVisible(operation: Operation, find: (id: string) => Operation | undefined): boolean {
   let parentId = operation.ParentId;
   while (parentId !== undefined) {
-    const parent = operations.get(parentId);
+    const parent = find(parentId);
     if (parent === undefined) return true;
     if (isSettled(parent) && !isRebuilt(parent)) return false;
     parentId = parent.ParentId;
@@ -105,9 +106,10 @@ export function isVisible(operation: Operation, operations: ReadonlyMap<string, 
 /** Operations that are under way: code that fits the log asks for each of them again. */
 export function underWay(operations: ReadonlyMap<string, Operation>): Set<string> {
   const ids = new Set<string>();
+  const find = (id: string): Operation | undefined => operations.get(id);
   for (const [id, operation] of operations) {
     if (operation.Type === "EXECUTION" || isSettled(operation)) continue;
-    if (isVisible(operation, operations) && !isBelowRebuilt(operation, operations)) ids.add(id);
+    if (isVisible(operation, find) && !isBelowRebuilt(operation, operations)) ids.add(id);
   }
   return ids;
 }

@@ -35,6 +35,8 @@ const REPLAY_GRACE_MS = 10_000;
 /** An operation that the code has asked for in this invocation. */
 export interface Handle {
   readonly id: string;
+  /** What the log says of it, as far as it is known here. The engine keeps it up to date. */
+  record: Operation | undefined;
   /** False once an ancestor has ended: nothing more is delivered. */
   isLive(): boolean;
   /**
@@ -71,7 +73,9 @@ export class Engine {
   readonly observer: PluginObserver | undefined;
   readonly outcome: Promise<Outcome>;
   readonly #options: EngineOptions;
+  /** What the log says of operations that are not among the handles. */
   readonly #operations: Map<string, Operation>;
+  /** Operations that the code has asked for and whose end it has not seen. */
   readonly #handles = new Map<string, Handle>();
   readonly #checkpointer: Checkpointer;
   readonly #waiting: Waiting;
@@ -147,18 +151,19 @@ export class Engine {
   }
 
   find(operationId: string): Operation | undefined {
-    return this.#operations.get(operationId);
+    const handle = this.#handles.get(operationId);
+    return handle === undefined ? this.#operations.get(operationId) : handle.record;
   }
 
-  /** The operations as far as they are known here. */
-  get operations(): ReadonlyMap<string, Operation> {
-    return this.#operations;
+  /** What the log says of an operation that the code asks for now. */
+  recordOf(operationId: string): Operation | undefined {
+    return this.#operations.get(operationId);
   }
 
   /** The code has asked for an operation. */
   add(handle: Handle): void {
     this.#handles.set(handle.id, handle);
-    this.#unclaimed.delete(handle.id);
+    if (this.#unclaimed.size > 0) this.#unclaimed.delete(handle.id);
     this.wake();
   }
 
@@ -278,8 +283,7 @@ export class Engine {
       this.#cancelGrace = undefined;
       if (delivery.isNew && this.#unclaimed.size === 0) this.#isReplaying = false;
       this.#advance();
-      // Nothing is delivered to it any more: what it holds is as large as the code that waits for it.
-      if (delivery.kind === "settle") this.#handles.delete(delivery.operationId);
+      if (delivery.kind === "settle") this.#release(handle);
       if (!handle.isLive()) continue;
       hasDelivered = true;
       const delivered = handle.deliver(delivery.kind, delivery.isNew);
@@ -292,6 +296,12 @@ export class Engine {
     // What the SDK's own code makes of an outcome, such as the end of a batch, comes before anything new.
     if (hasDelivered) this.wake();
     return hasDelivered;
+  }
+
+  /** Nothing is delivered to it any more: what it holds is as large as the code that waits for it. */
+  #release(handle: Handle): void {
+    this.#handles.delete(handle.id);
+    if (handle.record !== undefined) this.#operations.set(handle.id, handle.record);
   }
 
   /** The next in the order of the log; within a millisecond of unknown order, the first that has been asked for. */
@@ -340,7 +350,7 @@ export class Engine {
 
   #failMissing(): void {
     const operationId = this.#queue[this.#next]?.operationId ?? ([...this.#unclaimed][0] as string);
-    this.fail(missingOperation(this.#operations.get(operationId) as Operation, this.#hasHandlerSettled));
+    this.fail(missingOperation(this.find(operationId) as Operation, this.#hasHandlerSettled));
   }
 
   #onIdle(): void {
@@ -385,7 +395,7 @@ export class Engine {
 
   #changed(operations: readonly Operation[], updates: readonly OperationUpdate[]): void {
     if (this.#hasEnded) return;
-    const changed = inOrder(operations, updates, (id) => this.#operations.get(id));
+    const changed = inOrder(operations, updates, (id) => this.find(id));
     for (const operation of changed) this.#record(operation);
     if (this.observer?.wantsChanges === true && changed.length > 0) {
       this.pauseFor(this.observer.changed(changed)).catch((error: unknown) => this.fail(error));
@@ -397,11 +407,11 @@ export class Engine {
 
   #record(operation: Operation): void {
     const id = operation.Id as string;
-    const before = this.#operations.get(id);
-    if (before !== undefined && isSettled(before)) return;
-    this.#operations.set(id, operation);
     const handle = this.#handles.get(id);
+    const before = handle === undefined ? this.#operations.get(id) : handle.record;
+    if (before !== undefined && isSettled(before)) return;
     if (handle === undefined) return this.#recordUnclaimed(operation);
+    handle.record = operation;
     if (operation.Type === "CALLBACK" && before === undefined) {
       this.#queue.push({ operationId: id, kind: "start", isNew: true });
     }
@@ -415,7 +425,8 @@ export class Engine {
 
   /** An operation has settled that the code has yet to ask for again, after a gap of its own. */
   #recordUnclaimed(operation: Operation): void {
-    if (!isSettled(operation) || !isVisible(operation, this.#operations)) return;
+    this.#operations.set(operation.Id as string, operation);
+    if (!isSettled(operation) || !isVisible(operation, (id) => this.find(id))) return;
     this.#unclaimed.delete(operation.Id as string);
     this.#queue.push({ operationId: operation.Id as string, kind: "settle", isNew: true });
   }

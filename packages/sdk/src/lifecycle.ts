@@ -24,8 +24,11 @@ export type Settled<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: Error };
 
-/** Takes the outcome; gives true when code of the user may run now. */
-type Sink<T> = (settled: Settled<T>) => boolean;
+/** Takes the outcome of an operation. */
+export interface Sink<T> {
+  /** Gives true when code of the user may run now. */
+  take(settled: Settled<T>): boolean;
+}
 
 export interface OperationKind<T> {
   readonly type: OperationType;
@@ -53,6 +56,7 @@ export class LiveOperation<T> implements Handle {
   readonly id: string;
   readonly engine: Engine;
   readonly scope: Scope;
+  record: Operation | undefined;
   readonly #kind: OperationKind<T>;
   readonly #sink: Sink<T>;
 
@@ -76,11 +80,12 @@ export class LiveOperation<T> implements Handle {
   start(): void {
     const { engine } = this;
     if (engine.hasEnded || !this.isLive()) return;
-    const record = engine.find(this.id);
+    const record = engine.recordOf(this.id);
     if (record !== undefined) {
       const mismatch = replayMismatch(record, this.#kind);
       if (mismatch !== undefined) return engine.fail(mismatch);
     }
+    this.record = record;
     engine.add(this);
     if (this.#kind.isContext) return this.#begin(record);
     if (record !== undefined && isSettled(record)) return;
@@ -88,7 +93,7 @@ export class LiveOperation<T> implements Handle {
     if (this.scope.isRebuilding) return;
     engine.whenReplayed(() => {
       // An ancestor may have ended with the last recorded outcome.
-      if (this.isLive()) this.#begin(engine.find(this.id));
+      if (this.isLive()) this.#begin(this.record);
     });
   }
 
@@ -117,7 +122,7 @@ export class LiveOperation<T> implements Handle {
   }
 
   deliver(delivery: "start" | "settle", isNew: boolean): boolean | Promise<boolean> {
-    const record = this.engine.find(this.id) as Operation;
+    const record = this.record as Operation;
     if (delivery === "start") return this.#kind.started?.(record) ?? false;
     if (isNew && this.engine.observer !== undefined)
       return this.#settleObserved(record, this.engine.observer);
@@ -132,7 +137,7 @@ export class LiveOperation<T> implements Handle {
 
   #settle(record: Operation): boolean | Promise<boolean> {
     const settled = this.#kind.read(record, this);
-    return "ok" in settled ? this.#sink(settled) : settled.then(this.#sink);
+    return "ok" in settled ? this.#sink.take(settled) : settled.then((read) => this.#sink.take(read));
   }
 
   /** Asks for a transition. Nothing is recorded below a context that has ended (invariant 10). */
@@ -164,30 +169,37 @@ export class LiveOperation<T> implements Handle {
 
 /** Runs an operation for the user's code. */
 export function perform<T>(engine: Engine, scope: Scope, kind: OperationKind<T>): DurablePromise<T> {
-  const { promise, sink } = deferred<T>();
-  new LiveOperation(engine, scope, kind, sink).start();
-  return promise;
+  const deferred = new Deferred<T>();
+  new LiveOperation(engine, scope, kind, deferred).start();
+  return deferred.promise;
 }
 
 /** A durable promise and what settles it. One that is never settled parks the code that awaits it. */
-export function deferred<T>(): { promise: DurablePromise<T>; sink: Sink<T> } {
-  let resolve!: (value: T) => void;
-  let reject!: (error: Error) => void;
-  const promise = new Promise<T>((resolveIt, rejectIt) => {
-    resolve = resolveIt;
-    reject = rejectIt;
-  });
-  const sink: Sink<T> = (settled) => {
+export class Deferred<T> implements Sink<T> {
+  readonly promise: DurablePromise<T>;
+  readonly #native: Promise<T>;
+  #resolve!: (value: T) => void;
+  #reject!: (error: Error) => void;
+
+  constructor() {
+    const native = new Promise<T>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#native = native;
+    this.promise = new DurablePromise(() => native);
+  }
+
+  take(settled: Settled<T>): boolean {
     if (settled.ok) {
-      resolve(settled.value);
+      this.#resolve(settled.value);
     } else {
       // A failure that nobody observes is not an unhandled rejection of the process.
-      promise.catch(ignore);
-      reject(settled.error);
+      this.#native.catch(ignore);
+      this.#reject(settled.error);
     }
     return true;
-  };
-  return { promise: new DurablePromise(() => promise), sink };
+  }
 }
 
 function ignore(): void {}

@@ -72,3 +72,24 @@ export function currentlyRunning(): Running | undefined {
 export function runIn<T>(running: Running, fn: () => T): T {
   return storage.run(running, fn);
 }
+
+/** What the user's code gives or throws, at once or later. */
+export function settlementOf<T>(fn: () => T | PromiseLike<T>): Promise<T> {
+  try {
+    return Promise.resolve(fn());
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+const resolved = Promise.resolve();
+
+/**
+ * Runs `fn` in the next microtask: operations that the caller asks for together are recorded before
+ * the code of any of them runs. All that `fn` leaves waiting shares one record of where it runs.
+ */
+export function runSoonIn(running: Running, fn: () => void): void {
+  storage.run(running, () => {
+    void resolved.then(fn);
+  });
+}

@@ -13,7 +13,7 @@ import type { LiveOperation, OperationKind, Settled } from "./lifecycle.js";
 import type { DurableContextLogger, DurableLogger, StepContext } from "./logger.js";
 import { readValue, serialize } from "./payload.js";
 import { type RetryDecision, retryPresets } from "./retry.js";
-import { runIn } from "./scope.js";
+import { runSoonIn, settlementOf } from "./scope.js";
 import type { AnySerdes, Serdes } from "./serdes.js";
 
 /** How often the body of one attempt may run. */
@@ -55,7 +55,7 @@ interface StepSpec {
     random?: () => number,
   ) => RetryDecision | undefined;
   readonly serdes: AnySerdes;
-  readonly logger: (attempt: number) => DurableContextLogger<DurableLogger>;
+  readonly logger: () => DurableContextLogger<DurableLogger>;
 }
 
 export class StepKind<T> implements OperationKind<T> {
@@ -81,7 +81,7 @@ export class StepKind<T> implements OperationKind<T> {
     const isAtMostOnce = this.#spec.semantics === StepSemantics.AtMostOncePerRetry;
     operation.update("START", {}, isAtMostOnce);
     if (isAtMostOnce) this.#awaitsStart = true;
-    else this.#run();
+    else this.#runSoon();
   }
 
   progress(operation: LiveOperation<T>, record: Operation): void {
@@ -91,7 +91,7 @@ export class StepKind<T> implements OperationKind<T> {
       this.#wait(record);
     } else if (this.#awaitsStart) {
       this.#awaitsStart = false;
-      this.#run();
+      this.#runSoon();
     }
   }
 
@@ -112,75 +112,70 @@ export class StepKind<T> implements OperationKind<T> {
     if (isAtMostOnce || interruptions >= MAX_INTERRUPTIONS) {
       this.#fail(new StepInterruptedError(this.#operation.id, this.name));
     } else {
-      this.#run();
+      this.#runSoon();
     }
   }
 
-  /** One async function and not three: while a step waits, each holds about 400 bytes. */
-  async #run(): Promise<void> {
+  /** The caller goes on first: a replay does not run the body, and nothing may depend on it. */
+  #runSoon(): void {
     const operation = this.#operation;
-    const { engine } = operation;
-    engine.startBody(operation);
-    try {
-      // The caller goes on first: a replay does not run the body, and nothing may depend on it.
-      await null;
-      if (engine.hasEnded || !operation.isLive()) return await new Promise<void>(() => {});
-      let value: unknown;
-      try {
-        value = await this.#body();
-      } catch (thrown) {
-        return this.#fail(asError(thrown));
-      }
-      const recorded = this.#succeed(value);
-      if (recorded !== undefined) await recorded;
-    } finally {
-      engine.endBody(operation);
-    }
-  }
-
-  /** The body has run: what goes wrong from here on is not for the retry strategy, which would run it again. */
-  #succeed(value: unknown): Promise<void> | undefined {
-    const operation = this.#operation;
-    try {
-      const payload = serialize(operation, this.#spec.serdes, value);
-      if (payload instanceof Promise) {
-        return payload.then(
-          (text) => this.#record(text),
-          (error) => operation.engine.fail(error),
-        );
-      }
-      this.#record(payload);
-    } catch (error) {
-      operation.update("FAIL", { Error: errorObjectOf(error) }, true);
-    }
-    return undefined;
-  }
-
-  #record(payload: string | undefined): void {
-    this.#operation.update("SUCCEED", payload === undefined ? {} : { Payload: payload }, true);
-  }
-
-  #body(): Promise<unknown> {
-    const operation = this.#operation;
-    const attempt = this.#attempt;
-    const { logger } = this.#spec;
+    operation.engine.startBody(operation);
     const running = {
       scope: undefined,
       operationId: operation.id,
       operationName: this.name,
-      attempt,
+      attempt: this.#attempt,
       invocation: operation.engine,
     };
-    const context: StepContext<DurableLogger> = {
-      get logger() {
-        return logger(attempt);
+    runSoonIn(running, () => this.#run());
+  }
+
+  #run(): void {
+    const operation = this.#operation;
+    const { engine } = operation;
+    if (engine.hasEnded || !operation.isLive()) return;
+    settlementOf(() => this.#body()).then(
+      (value) => this.#returned(value),
+      (thrown: unknown) => {
+        this.#fail(asError(thrown));
+        engine.endBody(operation);
       },
-      attempt,
-    };
-    const call = () => runIn(running, () => this.#spec.fn(context));
+    );
+  }
+
+  #body(): Promise<unknown> {
+    const operation = this.#operation;
     const { observer } = operation.engine;
-    if (observer === undefined) return call();
-    return observer.attempt(operation.engine.find(operation.id) ?? operation.describe(), attempt, call);
+    const context = new BodyContext(this.#spec.logger, this.#attempt);
+    if (observer === undefined) return this.#spec.fn(context);
+    const record = operation.record ?? operation.describe();
+    return observer.attempt(record, this.#attempt, () => this.#spec.fn(context));
+  }
+
+  /** The body has run: what goes wrong from here on is not for the retry strategy, which would run it again. */
+  #returned(value: unknown): void {
+    const operation = this.#operation;
+    const { engine } = operation;
+    try {
+      const payload = serialize(operation, this.#spec.serdes, value);
+      if (payload instanceof Promise) {
+        void payload
+          .then(
+            (text) => this.#succeed(text),
+            (error) => engine.fail(error),
+          )
+          .then(() => engine.endBody(operation));
+        return;
+      }
+      this.#succeed(payload);
+    } catch (error) {
+      operation.update("FAIL", { Error: errorObjectOf(error) }, true);
+    }
+    engine.endBody(operation);
+  }
+
+  #succeed(payload: string | undefined): void {
+    this.#operation.update("SUCCEED", payload === undefined ? {} : { Payload: payload }, true);
   }
 
   #fail(error: Error): void {
@@ -196,6 +191,21 @@ export class StepKind<T> implements OperationKind<T> {
       const StepOptions = { NextAttemptDelaySeconds: decision.delaySeconds };
       this.#operation.update("RETRY", { Error: errorObjectOf(decision.error), StepOptions }, true);
     }
+  }
+}
+
+/** What a body gets. */
+export class BodyContext implements StepContext<DurableLogger> {
+  readonly attempt: number;
+  readonly #createLogger: () => DurableContextLogger<DurableLogger>;
+
+  constructor(createLogger: () => DurableContextLogger<DurableLogger>, attempt: number) {
+    this.#createLogger = createLogger;
+    this.attempt = attempt;
+  }
+
+  get logger(): DurableContextLogger<DurableLogger> {
+    return this.#createLogger();
   }
 }
 

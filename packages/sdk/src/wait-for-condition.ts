@@ -8,7 +8,7 @@ import type { DurableContextLogger, DurableLogger, WaitForConditionContext } fro
 import { deserialize, readValue, serialize } from "./payload.js";
 import { runIn } from "./scope.js";
 import type { AnySerdes, Serdes } from "./serdes.js";
-import { notADecision } from "./step.js";
+import { BodyContext, notADecision } from "./step.js";
 import type { WaitForConditionWaitStrategyFunc } from "./wait-strategy.js";
 
 /** Looks at the state and gives the next one. */
@@ -32,7 +32,7 @@ interface WaitForConditionSpec {
   readonly waitStrategy: WaitForConditionWaitStrategyFunc<unknown>;
   readonly initialState: unknown;
   readonly serdes: AnySerdes;
-  readonly logger: (attempt: number) => DurableContextLogger<DurableLogger>;
+  readonly logger: () => DurableContextLogger<DurableLogger>;
 }
 
 export class WaitForConditionKind<T> implements OperationKind<T> {
@@ -114,15 +114,10 @@ export class WaitForConditionKind<T> implements OperationKind<T> {
       attempt,
       invocation: operation.engine,
     };
-    const context: WaitForConditionContext<DurableLogger> = {
-      get logger() {
-        return logger(attempt);
-      },
-      attempt,
-    };
+    const context: WaitForConditionContext<DurableLogger> = new BodyContext(logger, attempt);
     const call = () => runIn(running, () => check(state, context));
     const { observer } = operation.engine;
     if (observer === undefined) return call();
-    return observer.attempt(operation.engine.find(operation.id) ?? operation.describe(), attempt, call);
+    return observer.attempt(operation.record ?? operation.describe(), attempt, call);
   }
 }

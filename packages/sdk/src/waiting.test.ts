@@ -32,7 +32,7 @@ class ManualTime {
 }
 
 function handle(isLive = () => true): Handle {
-  return { id: "1", isLive, deliver: () => false, progress: () => {} };
+  return { id: "1", record: undefined, isLive, deliver: () => false, progress: () => {} };
 }
 
 function setup(options: ExecutionHostOptions | undefined) {

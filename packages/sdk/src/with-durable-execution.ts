@@ -321,7 +321,8 @@ class HandlerInvocation {
     const enrich = runner?.has("enrichLogContext") === true ? () => runner.enrichLogContext() : undefined;
     const logger = createDefaultLogger({ ...identity, nowMs: () => engine.host.nowMs() }, enrich);
     const settings = { serdes: defaultSerdes, callbackDeserializer: undefined, logger, isModeAware: true };
-    return new OperationContext({ engine, lambdaContext, logData }, root, settings);
+    const executionContext = { durableExecutionArn: engine.executionArn };
+    return new OperationContext({ engine, lambdaContext, executionContext, logData }, root, settings);
   }
 
   #requestId(): string {
