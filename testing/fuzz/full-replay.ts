@@ -3,20 +3,14 @@
  * and must find nothing to do.
  */
 
-import {
-  apply,
-  checkpointToken,
-  type DurableExecutionClient,
-  DurableExecutionInvocationInputWithClient,
-  type DurableExecutionInvocationOutput,
-  type ErrorObject,
-  ExecutionState,
-  executionArn,
-  isRejection,
-  type Operation,
+import type {
+  DurableExecutionClient,
+  DurableExecutionInvocationOutput,
+  ErrorObject,
 } from "@tidemark/protocol";
 import type { LambdaContext } from "@tidemark/sdk";
 import type { LoadedExecution } from "@tidemark/store";
+import { recordedEvent } from "../kit/recorded-event";
 import { VirtualClock } from "../kit/virtual-clock";
 import { programHandler } from "./interpret";
 import { Process } from "./process";
@@ -45,21 +39,12 @@ export function replayFully(loaded: LoadedExecution): Promise<FullReplay> {
 }
 
 async function drive(loaded: LoadedExecution, clock: VirtualClock): Promise<FullReplay> {
-  const { head } = loaded;
   const writes: string[] = [];
   // The world is not asked anything: nothing runs but the code.
   const world = new World(clock, undefined as never);
   world.isOver = true;
   const handler = programHandler(world, new Process(-1, clock));
-  const event = new DurableExecutionInvocationInputWithClient(
-    {
-      DurableExecutionArn: executionArn(head.functionName, head.executionId),
-      CheckpointToken: checkpointToken(head.executionId, head.epoch, loaded.entries.length + 1),
-      UpdatedOperationIds: [],
-      InitialExecutionState: { Operations: operationsOf(loaded) },
-    },
-    readOnlyClient(clock, writes),
-  );
+  const event = recordedEvent(loaded, readOnlyClient(clock, writes));
   let ended: FullReplay | undefined;
   const facts = () => ({
     writes,
@@ -101,22 +86,4 @@ function readOnlyClient(clock: VirtualClock, writes: string[]): DurableExecution
     },
     getExecutionState: async () => ({ Operations: [] }),
   };
-}
-
-/** The operations as an invocation gets them. */
-function operationsOf({ head, entries }: LoadedExecution): Operation[] {
-  const state = new ExecutionState(head.executionId, head.startedAtMs);
-  for (const entry of entries) {
-    const transition = apply(state, entry.records, entry.atMs);
-    if (isRejection(transition)) throw new Error(`entry ${entry.sequence}: ${transition.rejected}`);
-    state.commit(transition);
-  }
-  const execution: Operation = {
-    Id: head.executionId,
-    Type: "EXECUTION",
-    Status: "STARTED",
-    StartTimestamp: new Date(head.startedAtMs),
-    ExecutionDetails: { InputPayload: head.input },
-  };
-  return [execution, ...state.operations.values()];
 }

@@ -1,17 +1,12 @@
 /** Owns the replay of a recorded log by the handler alone: no store, no worker, and no writes allowed. */
 
-import {
-  apply,
-  type DurableExecutionClient,
-  DurableExecutionInvocationInputWithClient,
-  type DurableExecutionInvocationOutput,
-  ExecutionState,
-  executionArn,
-  isRejection,
-  type Operation,
-  type OperationUpdate,
+import type {
+  DurableExecutionClient,
+  DurableExecutionInvocationOutput,
+  OperationUpdate,
 } from "@tidemark/protocol";
 import type { DurableLambdaHandler, LambdaContext } from "@tidemark/sdk";
+import { recordedEvent } from "../kit/recorded-event";
 import { VirtualClock } from "../kit/virtual-clock";
 import type { GoldenHistory } from "./golden";
 
@@ -22,36 +17,15 @@ export interface Replayed {
 }
 
 export async function replay(history: GoldenHistory, handler: DurableLambdaHandler): Promise<Replayed> {
-  const { head } = history;
-  const state = new ExecutionState(head.executionId, head.startedAtMs);
-  for (const entry of history.entries) {
-    const transition = apply(state, entry.records, entry.atMs);
-    if (isRejection(transition)) throw new Error(`entry ${entry.sequence}: ${transition.rejected}`);
-    state.commit(transition);
-  }
-  const execution: Operation = {
-    Id: head.executionId,
-    Type: "EXECUTION",
-    Status: "STARTED",
-    StartTimestamp: new Date(head.startedAtMs),
-    ExecutionDetails: { InputPayload: head.input },
-  };
+  const startMs = history.entries.at(-1)?.atMs ?? history.head.startedAtMs;
   const writes: OperationUpdate[] = [];
   const client: DurableExecutionClient = {
-    hostOptions: { host: new VirtualClock({ startMs: state.nowMs }) },
+    hostOptions: { host: new VirtualClock({ startMs }) },
     async checkpoint(request) {
       writes.push(...(request.Updates ?? []));
       throw new Error(`a replay of a finished history wrote ${JSON.stringify(request.Updates)}`);
     },
     getExecutionState: async () => ({ Operations: [] }),
   };
-  const event = new DurableExecutionInvocationInputWithClient(
-    {
-      DurableExecutionArn: executionArn(head.functionName, head.executionId),
-      CheckpointToken: "none",
-      InitialExecutionState: { Operations: [execution, ...state.operations.values()] },
-    },
-    client,
-  );
-  return { output: await handler(event, {} as LambdaContext), writes };
+  return { output: await handler(recordedEvent(history, client), {} as LambdaContext), writes };
 }
