@@ -34,6 +34,16 @@ const takes: fc.Arbitrary<Takes> = fc.oneof(
   { arbitrary: fc.constantFrom(1, 400, 600, 1000, 2500, 7000, 35_000).map((ms) => ({ ms })), weight: 3 },
 );
 
+/** Shorter than the grace for code that does not ask for what comes next. */
+const gaps: fc.Arbitrary<Takes> = fc.constantFrom(
+  { turns: 1 },
+  { turns: 2 },
+  { turns: 5 },
+  { ms: 1 },
+  { ms: 600 },
+  { ms: 4000 },
+);
+
 const seconds = fc.constantFrom(1, 1, 2, 3, 5, 20);
 const smallGives: fc.Arbitrary<Gives> = fc.constantFrom("value", "value", "undefined", "null", "text");
 const gives: fc.Arbitrary<Gives> = fc.oneof(
@@ -144,7 +154,14 @@ function opOf(calm: boolean, depth: number, width: number): fc.Arbitrary<Op> {
   const name = naming(calm);
   const inner = opOf(calm, depth - 1, width);
   const block = blockOf(calm, depth - 1, width);
-  const child = fc.record({ op: fc.constant("child" as const), name, virtual: often, block });
+  const child = fc.record({
+    op: fc.constant("child" as const),
+    name,
+    virtual: often,
+    maps: rarely,
+    summarizes: often,
+    block,
+  });
   const batch = fc.record({
     op: fc.constantFrom("map" as const, "parallel" as const),
     name,
@@ -153,6 +170,7 @@ function opOf(calm: boolean, depth: number, width: number): fc.Arbitrary<Op> {
     completion: completionOf(calm),
     serdes: rarely,
     itemSerdes: rarely,
+    summarizes: often,
     items: fc.array(block, { maxLength: 4 }),
   });
   const combined = fc.record({
@@ -195,6 +213,8 @@ function stmtOf(calm: boolean, depth: number, width: number): fc.Arbitrary<Stmt>
     { arbitrary: ticks, weight: 1 },
   ];
   simple.push({ arbitrary: fc.constant({ do: "throw" as const }), weight: 1 });
+  if (calm)
+    simple.push({ arbitrary: fc.record({ do: fc.constant("gap" as const), takes: gaps }), weight: 2 });
   if (depth <= 0) return fc.oneof(...simple);
   const stmts = fc.array(stmtOf(calm, depth - 1, width), { minLength: 1, maxLength: width });
   // Ids are given in the order of the calls, which is an order of events: calm programs have one branch at a time.
@@ -241,6 +261,7 @@ export function programs(size: Size, kind: "calm" | "wild" | "both" = "both"): f
       calm: fc.constant(calm),
       root: blockOf(calm, size.depth, size.width).map((block) => ({ ...block, gives: "value" as const })),
       inlineWaitMs: fc.constantFrom(0, 0, 0, 3000),
+      plugin: fc.constantFrom("none" as const, "none" as const, "all" as const, "some" as const),
     });
   if (kind !== "both") return of(kind === "calm");
   return fc.oneof({ arbitrary: of(false), weight: 2 }, { arbitrary: of(true), weight: 1 });

@@ -4,7 +4,7 @@ import type { ExecutionStore } from "@tidemark/store";
 import { seededRandom } from "../kit/virtual-clock";
 import { FAULT_KINDS, type Fault } from "./fault-store";
 import { replayFully } from "./full-replay";
-import { type RunFacts, runProgram } from "./harness";
+import { type RunFacts, runProgram, type Stop } from "./harness";
 import { type Checked, INVARIANTS, sameOutcome } from "./invariants";
 import { isKnown } from "./known";
 import { readLog } from "./log-model";
@@ -15,6 +15,8 @@ import { hasOp, type Program } from "./program";
 export interface Plan {
   readonly faults: readonly Fault[];
   readonly processes?: number | undefined;
+  readonly skewsMs?: readonly number[] | undefined;
+  readonly stop?: Stop | undefined;
 }
 
 export interface Violation {
@@ -92,6 +94,9 @@ function isTimeSensitive(program: Program): boolean {
   return hasOp(program.root, (op) => op.op === "step" && op.once);
 }
 
+/** Less than what is left of a lease when it is renewed. */
+const SKEWS_MS = [0, 700, -700, 5_000, -5_000];
+const STOPS_MS = [0, 1, 500, 1_000, 3_000];
 const THAWS = [undefined, 5_000, 31_000, 45_000, 90_000];
 
 /** Plans of one or two faults, drawn. */
@@ -107,7 +112,12 @@ export function drawnPlans(seed: number, count: number): (calls: number) => Plan
     return Array.from({ length: count }, () => {
       const isDouble = random() < 0.3;
       const faults = isDouble ? [draw(calls), draw(calls + 20)] : [draw(calls)];
-      return random() < 0.2 ? { faults, processes: 2 } : { faults };
+      return {
+        faults,
+        ...(random() < 0.2 ? { processes: 2 } : {}),
+        ...(random() < 0.3 ? { skewsMs: [pick(SKEWS_MS), pick(SKEWS_MS), pick(SKEWS_MS)] } : {}),
+        ...(random() < 0.1 ? { stop: { afterMs: pick(STOPS_MS), resumesAfterMs: pick(STOPS_MS) } } : {}),
+      };
     });
   };
 }

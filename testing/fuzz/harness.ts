@@ -13,6 +13,7 @@ import { inputOf, ProgramError, programHandler } from "./interpret";
 import { FUNCTIONS, type PlainInput, takeTime } from "./operations";
 import { Process } from "./process";
 import type { Program } from "./program";
+import { slowPlugin } from "./slow-plugin";
 import { withVirtualTimers } from "./virtual-timers";
 import { World } from "./world";
 
@@ -21,10 +22,19 @@ export interface RunOptions {
   readonly faults: readonly Fault[];
   /** Processes from the start. Default 1. */
   readonly processes?: number | undefined;
+  /** How much the clock of each process is off, in turn. Default: not at all. */
+  readonly skewsMs?: readonly number[] | undefined;
+  /** Somebody stops the execution, and resumes it. */
+  readonly stop?: Stop | undefined;
   /** Default: a new memory store. */
   readonly store?: ExecutionStore | undefined;
   /** Tells runs on one store apart. */
   readonly name?: string | undefined;
+}
+
+export interface Stop {
+  readonly afterMs: number;
+  readonly resumesAfterMs: number;
 }
 
 export interface RunFacts {
@@ -65,6 +75,8 @@ class Run {
   readonly #errors: string[] = [];
   #calls = 0;
   #goesRound = false;
+  /** Executions that somebody is going to resume. */
+  #stopped = 0;
   #atEnd: (() => void)[] = [];
 
   constructor(options: RunOptions, clock: VirtualClock) {
@@ -77,10 +89,11 @@ class Run {
   }
 
   async run(): Promise<RunFacts> {
-    const { program, faults, processes = 1, name = "run" } = this.#options;
+    const { program, faults, processes = 1, stop, name = "run" } = this.#options;
     await this.#store.registerFunctions([FUNCTIONS.program, FUNCTIONS.plain]);
     const { executionId } = await this.#client.start(FUNCTIONS.program, { input: inputOf(program), name });
     for (let count = 0; count < processes; count++) this.#spawn();
+    if (stop !== undefined) this.#clock.setTimer(() => void this.#stop(executionId, stop), stop.afterMs);
     const isStuck = !(await this.#untilEnded(executionId));
     for (const action of this.#atEnd.splice(0)) action();
     await this.#clock.advanceTo(this.#clock.nowMs() + AFTERMATH_MS);
@@ -101,12 +114,26 @@ class Run {
     };
   }
 
+  async #stop(executionId: string, { resumesAfterMs }: Stop): Promise<void> {
+    this.#clock.touch();
+    if (this.#world.isOver || !(await this.#client.stop(executionId))) return;
+    this.#stopped += 1;
+    this.#clock.setTimer(() => {
+      this.#clock.touch();
+      void this.#client.resume(executionId).then(() => {
+        this.#stopped -= 1;
+        this.#clock.touch();
+      });
+    }, resumesAfterMs);
+  }
+
   /** False when nothing has happened for long. */
   async #untilEnded(rootId: string): Promise<boolean> {
     await this.#clock.advanceTo(this.#clock.nowMs());
     for (;;) {
       const heads = [...(await this.#load(rootId)).values()].map(({ head }) => head);
-      if (heads.every(({ status }) => status !== "PENDING" && status !== "RUNNING")) return true;
+      const haveEnded = heads.every(({ status }) => status !== "PENDING" && status !== "RUNNING");
+      if (haveEnded && this.#stopped === 0) return true;
       if (this.#goesRound) return false;
       const next = this.#clock.nextTimerMs;
       if (next === undefined || next - this.#world.lastProgressMs > STUCK_MS) return false;
@@ -135,17 +162,21 @@ class Run {
   }
 
   #spawn(): void {
-    const process = new Process(this.#processes.length, this.#clock);
+    const { program, skewsMs = [0] } = this.#options;
+    const id = this.#processes.length;
+    const process = new Process(id, this.#clock, skewsMs[id % skewsMs.length]);
     this.#processes.push(process);
+    const hasPlugin = program.plugin === "all" || (program.plugin === "some" && id % 2 === 0);
+    const plugins = hasPlugin ? [slowPlugin(this.#world, process)] : [];
     const worker = new Worker({
       store: faultStore(this.#store, process, this.#hooks()),
       functions: {
-        [FUNCTIONS.program]: programHandler(this.#world, process),
+        [FUNCTIONS.program]: programHandler(this.#world, process, plugins),
         [FUNCTIONS.plain]: { handler: plainHandler(this.#world, process) as PlainHandler, durable: false },
       },
       clock: process.clock,
       leaseMs: LEASE_MS,
-      inlineWaitMs: this.#options.program.inlineWaitMs,
+      inlineWaitMs: program.inlineWaitMs,
       drainOnSigterm: false,
       onError: (error) => this.#report(process, error),
     });

@@ -7,9 +7,9 @@
  */
 
 import { executionIdOf } from "@tidemark/protocol";
-import { type DurableContext, withDurableExecution } from "@tidemark/sdk";
+import { type DurableContext, type DurableInstrumentationPlugin, withDurableExecution } from "@tidemark/sdk";
 import { describeError, describeValue, large, wide } from "./describe";
-import { perform } from "./operations";
+import { perform, takeTime } from "./operations";
 import type { Process } from "./process";
 import type { Block, Combine, Gives, Program, Stmt } from "./program";
 import type { Trace, World } from "./world";
@@ -47,8 +47,12 @@ export interface ProgramInput {
 }
 
 /** The handler that runs the program that is its input. */
-export function programHandler(world: World, process: Process): ReturnType<typeof withDurableExecution> {
-  return withDurableExecution(async (input: ProgramInput, context: DurableContext) => {
+export function programHandler(
+  world: World,
+  process: Process,
+  plugins: DurableInstrumentationPlugin[] = [],
+): ReturnType<typeof withDurableExecution> {
+  const run = async (input: ProgramInput, context: DurableContext): Promise<unknown> => {
     const trace: Trace = {
       executionId: executionIdOf(context.executionContext.durableExecutionArn),
       requestId: context.lambdaContext.awsRequestId,
@@ -59,7 +63,8 @@ export function programHandler(world: World, process: Process): ReturnType<typeo
     world.traces.push(trace);
     const place = { world, process, trace, context, calm: input.calm };
     return runContext(place, input.block, "", undefined);
-  });
+  };
+  return withDurableExecution(run, { plugins });
 }
 
 /** Runs a block as the code of a context with a record of its own. */
@@ -167,6 +172,8 @@ async function runStmt(place: Place, stmt: Stmt, path: string, open: Open): Prom
     case "ticks":
       for (let tick = 0; tick < stmt.count; tick++) await null;
       return;
+    case "gap":
+      return takeTime(place.process, stmt.takes, () => place.world.clock.touch());
   }
 }
 

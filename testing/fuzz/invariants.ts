@@ -8,6 +8,7 @@ import type { FullReplay } from "./full-replay";
 import type { RunFacts } from "./harness";
 import type { ModelLog } from "./log-model";
 import { FUNCTIONS } from "./operations";
+import { hasGap } from "./program";
 import { pathOfName, type Trace } from "./world";
 
 export interface Checked {
@@ -155,7 +156,10 @@ const replaysToTheSameEnd: Invariant = ({ facts, replays }) =>
     return problems;
   });
 
-/** Every invocation sees what the ones before it saw, in the same order; the full replay sees all of it. */
+/**
+ * Every invocation sees what the ones before it saw, in the same order; the full replay sees all of it.
+ * Native code that takes time is in no log: where there is some, each context keeps an order of its own.
+ */
 const seesTheSame: Invariant = ({ facts, replays }) => {
   const byExecution = new Map<string, Trace[]>();
   for (const trace of facts.world.traces)
@@ -163,11 +167,12 @@ const seesTheSame: Invariant = ({ facts, replays }) => {
   return [...byExecution].flatMap(([id, traces]) => {
     const inOrder = [...traces].sort((a, b) => epochOf(a) - epochOf(b));
     const last = replays.get(id)?.trace;
+    const compare = hasGap(facts.program.root) ? differencesByScope : differences;
     return inOrder.flatMap((trace, index) => {
       const next = inOrder[index + 1];
       return [
-        ...(next === undefined ? [] : differences(trace, next, false)),
-        ...(last === undefined ? [] : differences(trace, last, index === inOrder.length - 1)),
+        ...(next === undefined ? [] : compare(trace, next, false)),
+        ...(last === undefined ? [] : compare(trace, last, index === inOrder.length - 1)),
       ];
     });
   });
@@ -193,6 +198,16 @@ function differences(earlier: Trace, later: Trace, areEqual: boolean): string[] 
     ];
   }
   return [];
+}
+
+function differencesByScope(earlier: Trace, later: Trace, areEqual: boolean): string[] {
+  return [...earlier.entered].flatMap((scope) =>
+    differences(eventsOf(earlier, scope), eventsOf(later, scope), areEqual),
+  );
+}
+
+function eventsOf(trace: Trace, scope: string): Trace {
+  return { ...trace, events: trace.events.filter((event) => event.scope === scope) };
 }
 
 export const INVARIANTS: Readonly<Record<string, Invariant>> = {

@@ -3,7 +3,7 @@
 import type { Block, Op, Program, Stmt } from "./program";
 
 export function listing(program: Program): string {
-  const head = `// ${program.calm ? "calm" : "wild"}, inlineWaitMs ${program.inlineWaitMs}`;
+  const head = `// ${program.calm ? "calm" : "wild"}, inlineWaitMs ${program.inlineWaitMs}, plugin ${program.plugin ?? "none"}`;
   return [head, ...blockLines(program.root, "")].join("\n");
 }
 
@@ -56,6 +56,8 @@ function linesOf(stmt: Stmt, indent: string): string[] {
       return [`${indent}join (${stmt.order} started first)`];
     case "ticks":
       return [`${indent}${stmt.count} microtasks`];
+    case "gap":
+      return [`${indent}gap of ${JSON.stringify(stmt.takes)}`];
     case "throw":
       return [`${indent}throw`];
   }

@@ -2,11 +2,13 @@
 
 import {
   type BatchResult,
+  ChildContextError,
   type CompletionConfig,
   CompletionOutcome,
   completeBatch,
   continueBatch,
   type DurableContext,
+  type DurableOperationError,
   type DurablePromise,
   NestingType,
   type RetryDecision,
@@ -207,7 +209,15 @@ function performChild(
     await runBlock({ ...place, context }, op.block, path);
     return resultOf(op.block.gives, path, []);
   };
-  return place.context.runInChildContext(name, run, op.virtual ? { virtualContext: true } : {});
+  return place.context.runInChildContext(name, run, {
+    virtualContext: op.virtual,
+    ...(op.maps === true ? { errorMapper: mapError } : {}),
+    ...(op.summarizes === true ? { summaryGenerator: () => `summary of ${path}` } : {}),
+  });
+}
+
+function mapError(error: DurableOperationError): DurableOperationError {
+  return new ChildContextError(`mapped: ${error.message}`, error);
 }
 
 function performBatch(
@@ -232,6 +242,7 @@ function performBatch(
     ...completionOf(op.completion),
     ...(op.serdes ? { serdes: wholeSerdes(place) } : {}),
     ...(op.itemSerdes ? { itemSerdes: slowSerdes<unknown>(place) } : {}),
+    ...(op.summarizes === true ? { summaryGenerator: () => `summary of ${path}` } : {}),
     nesting: op.flat ? NestingType.FLAT : NestingType.NESTED,
   };
   const batch: DurablePromise<BatchResult<unknown>> =

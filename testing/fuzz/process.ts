@@ -19,10 +19,10 @@ export class Process {
   /** How many timers it has set. */
   timers = 0;
 
-  constructor(id: number, clock: Clock) {
+  constructor(id: number, clock: Clock, skewMs = 0) {
     this.id = id;
     this.clock = {
-      nowMs: () => clock.nowMs(),
+      nowMs: () => clock.nowMs() + skewMs,
       random: () => clock.random(),
       setTimer: (callback, delayMs) => {
         this.timers += 1;

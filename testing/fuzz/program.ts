@@ -73,6 +73,10 @@ export interface ChildOp {
   readonly op: "child";
   readonly name: Naming;
   readonly virtual: boolean;
+  /** With an `errorMapper`. */
+  readonly maps?: boolean | undefined;
+  /** With a `summaryGenerator`. */
+  readonly summarizes?: boolean | undefined;
   readonly block: Block;
 }
 
@@ -95,6 +99,8 @@ export interface BatchOp {
   /** Records the whole result. */
   readonly serdes: boolean;
   readonly itemSerdes: boolean;
+  /** With a `summaryGenerator`. */
+  readonly summarizes?: boolean | undefined;
   readonly items: readonly Block[];
 }
 
@@ -154,7 +160,9 @@ export type Stmt =
       readonly otherwise: readonly Stmt[];
     }
   /** Microtasks between two operations. */
-  | { readonly do: "ticks"; readonly count: number };
+  | { readonly do: "ticks"; readonly count: number }
+  /** Native code between two operations that takes time. Only in calm programs: such time is not recorded. */
+  | { readonly do: "gap"; readonly takes: Takes };
 
 export interface Block {
   readonly stmts: readonly Stmt[];
@@ -165,11 +173,35 @@ export interface Program {
   readonly calm: boolean;
   readonly root: Block;
   readonly inlineWaitMs: number;
+  /** Processes with a plugin that has every hook, each of which takes turns. Default `none`. */
+  readonly plugin?: "none" | "all" | "some" | undefined;
 }
 
 /** True when `test` holds for any operation of the program, invoked ones included. */
 export function hasOp(block: Block, test: (op: Op) => boolean): boolean {
   return block.stmts.some((stmt) => stmtHasOp(stmt, test));
+}
+
+/** True when native code takes time in the program; invoked programs have logs of their own, and count too. */
+export function hasGap(block: Block): boolean {
+  return (
+    block.stmts.some(({ do: what }) => what === "gap") ||
+    hasOp(block, (op) => blocksOf(op).some((inner) => inner.stmts.some(({ do: what }) => what === "gap")))
+  );
+}
+
+function blocksOf(op: Op): readonly Block[] {
+  switch (op.op) {
+    case "child":
+      return [op.block];
+    case "map":
+    case "parallel":
+      return op.items;
+    case "invoke":
+      return op.target.fn === "program" ? [op.target.block] : [];
+    default:
+      return [];
+  }
 }
 
 function stmtHasOp(stmt: Stmt, test: (op: Op) => boolean): boolean {
