@@ -59,7 +59,8 @@ export interface FaultHooks {
   finished(executionId: string): void;
 }
 
-const never = new Promise<never>(() => {});
+/** A new one each time: what awaits a promise that never settles lives as long as the promise. */
+const never = (): Promise<never> => new Promise(() => {});
 
 /** The store as one process reaches it. */
 export function faultStore(inner: ExecutionStore, process: Process, hooks: FaultHooks): ExecutionStore {
@@ -106,7 +107,7 @@ async function call(
 ): Promise<unknown> {
   if (!process.isRunning) await process.goesOn();
   hooks.touch();
-  if (property === "renew" && process.losesRenewals) return never;
+  if (property === "renew" && process.losesRenewals) return never();
   const fault = hooks.faultAt(hooks.nextCall());
   const result = fault === undefined ? await make() : await callWithFault(process, hooks, fault, make);
   if (!process.isRunning) await process.goesOn();
@@ -123,13 +124,13 @@ async function callWithFault(
     case "crash-before":
       process.kill();
       hooks.spawn();
-      return never;
+      return never();
     case "crash-after":
       // Nobody hears of it in the process: it is dead before the answer comes.
       process.kill();
       hooks.spawn();
       await make();
-      return never;
+      return never();
     case "fail-before":
       throw new InjectedError("the store did not answer; the call was not made");
     case "fail-after":

@@ -8,7 +8,7 @@ export interface WatchedStore {
   cutOff(executionId: string): void;
 }
 
-const never = new Promise<never>(() => {});
+const never = (): Promise<never> => new Promise(() => {});
 
 /** Calls that an invocation makes with its epoch, and how to see which one. */
 export function watchedStore(inner: ExecutionStore, touch: () => void): WatchedStore {
@@ -24,7 +24,7 @@ export function watchedStore(inner: ExecutionStore, touch: () => void): WatchedS
       return (...args: unknown[]) => {
         touch();
         const epoch = epochOf(property, args);
-        if (epoch !== undefined && isCut(epoch.executionId, epoch.epoch)) return never;
+        if (epoch !== undefined && isCut(epoch.executionId, epoch.epoch)) return never();
         const result = member.apply(target, args);
         if (!(result instanceof Promise)) return result;
         return result.then((value: unknown) => {
