@@ -1,6 +1,8 @@
 /** Code that no longer fits its log (invariant 12): a clear error, and no side effect past that point. */
 
 import { type DurableContext, NestingType } from "@tidemark/sdk";
+import { VirtualClock } from "../kit/virtual-clock";
+import { withVirtualTimers } from "../kit/virtual-timers";
 import { createRig, defer, type TestHandler } from "./rig";
 
 type Operate = (context: DurableContext, effects: string[]) => PromiseLike<unknown>;
@@ -367,5 +369,27 @@ describe("code that has become slower", () => {
 
     expect(await rig.end(id)).toEqual({ status: "SUCCEEDED", result: "done" });
     expect(runs).toBe(2);
+  });
+});
+
+describe("native code that takes time before an operation that was under way", () => {
+  it("is waited for, and the operation may then take as long as it likes", async () => {
+    const clock = new VirtualClock();
+    await withVirtualTimers(clock, async () => {
+      const rig = await createRig({ clock });
+      const pause = (ms: number) => new Promise<void>((resolve) => void clock.setTimer(resolve, ms));
+      const id = await rig.begin(async (_event, context) => {
+        await pause(4_000);
+        return context.step("slow", async () => {
+          await pause(60_000);
+          return "done";
+        });
+      });
+      // The START has been recorded, and nothing else: the next invocation must ask for the step again.
+      await rig.runtime.advance(6_000);
+      rig.runtime.crash(id);
+
+      expect(await rig.end(id)).toEqual({ status: "SUCCEEDED", result: "done" });
+    });
   });
 });

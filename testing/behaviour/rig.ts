@@ -5,7 +5,14 @@
  * It knows nothing of the engine: everything goes through `withDurableExecution`, the worker and the client.
  */
 
-import { apply, type ErrorObject, ExecutionState, isRejection, type Operation } from "@tidemark/protocol";
+import {
+  apply,
+  type ErrorObject,
+  ExecutionState,
+  isRejection,
+  type Operation,
+  READS_STAND_INS,
+} from "@tidemark/protocol";
 import {
   type DurableContext,
   type DurableExecutionConfig,
@@ -23,6 +30,8 @@ export interface RigOptions {
   readonly store?: ExecutionStore;
   readonly clock?: VirtualClock;
   readonly maxBarrenInvocations?: number;
+  /** Handlers look like those of another SDK, which are given payloads and not stand-ins. Default `false`. */
+  readonly hidesMark?: boolean;
   /** Stands around every handler, to put another client between it and the runtime. */
   readonly around?: (handler: DurableLambdaHandler) => DurableLambdaHandler;
 }
@@ -44,11 +53,13 @@ export class Rig {
   /** What the worker could report to nobody else. */
   readonly errors: unknown[];
   readonly #around: (handler: DurableLambdaHandler) => DurableLambdaHandler;
+  readonly #hidesMark: boolean;
   readonly #versions = new Map<string, DurableLambdaHandler>();
 
   constructor(runtime: TestRuntime, errors: unknown[], options: RigOptions) {
     this.runtime = runtime;
     this.errors = errors;
+    this.#hidesMark = options.hidesMark === true;
     this.#around = options.around ?? ((handler) => handler);
   }
 
@@ -60,6 +71,7 @@ export class Rig {
     if (isKnown) return;
     const newest: DurableLambdaHandler = (event, context) =>
       (versions.get(name) as DurableLambdaHandler)(event, context);
+    if (!this.#hidesMark) Object.defineProperty(newest, READS_STAND_INS, { value: true });
     this.runtime.register(name, newest);
   }
 

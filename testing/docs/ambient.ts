@@ -10,12 +10,13 @@ import type {
   DurableLambdaHandler,
   DurableLogger,
 } from "@tidemark/sdk";
-import type { ExecutionStore } from "@tidemark/store";
+import type { ExecutionStore, PayloadStore } from "@tidemark/store";
 
 export { setTimeout as sleep } from "node:timers/promises";
 export { LambdaClient } from "@aws-sdk/client-lambda";
 
 export declare const store: ExecutionStore;
+export declare const payloadStore: PayloadStore;
 export declare const client: DurableClient;
 export declare const worker: Worker;
 export declare const context: DurableContext;

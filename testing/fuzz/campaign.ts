@@ -103,7 +103,10 @@ function report(
   },
   seed: number,
 ): string {
-  if (failure === undefined) return `seed ${seed}: ${String(details.errorInstance)}`;
+  if (failure === undefined) {
+    const { errorInstance } = details;
+    return `seed ${seed}: ${errorInstance instanceof Error ? errorInstance.stack : String(errorInstance)}`;
+  }
   const { program, violations } = failure;
   const plan = violations[0]?.plan;
   return [

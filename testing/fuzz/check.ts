@@ -66,7 +66,9 @@ async function examine(facts: RunFacts): Promise<Checked> {
   for (const [id, loaded] of facts.executions) {
     const { status, functionName } = loaded.head;
     const hasEnded = status === "SUCCEEDED" || status === "FAILED";
-    if (functionName === FUNCTIONS.program && hasEnded) replays.set(id, await replayFully(loaded));
+    if (functionName === FUNCTIONS.program && hasEnded) {
+      replays.set(id, await replayFully(loaded, facts.program.plugin === "all"));
+    }
   }
   return { facts, logs, replays };
 }

@@ -12,9 +12,10 @@ import type { LambdaContext } from "@tidemark/sdk";
 import type { LoadedExecution } from "@tidemark/store";
 import { recordedEvent } from "../kit/recorded-event";
 import { VirtualClock } from "../kit/virtual-clock";
+import { withVirtualTimers } from "../kit/virtual-timers";
 import { programHandler } from "./interpret";
 import { Process } from "./process";
-import { withVirtualTimers } from "./virtual-timers";
+import { slowPlugin } from "./slow-plugin";
 import { type Trace, World } from "./world";
 
 export interface FullReplay {
@@ -32,18 +33,19 @@ export interface FullReplay {
 /** Longer than the SDK's grace for code that does not ask for what comes next. */
 const PATIENCE_MS = 60_000;
 
-/** Replays an execution that has ended. */
-export function replayFully(loaded: LoadedExecution): Promise<FullReplay> {
+/** Replays an execution that has ended, in a process with a plugin or without. */
+export function replayFully(loaded: LoadedExecution, hasPlugin: boolean): Promise<FullReplay> {
   const clock = new VirtualClock({ startMs: loaded.head.endedAtMs ?? loaded.head.startedAtMs });
-  return withVirtualTimers(clock, () => drive(loaded, clock));
+  return withVirtualTimers(clock, () => drive(loaded, clock, hasPlugin));
 }
 
-async function drive(loaded: LoadedExecution, clock: VirtualClock): Promise<FullReplay> {
+async function drive(loaded: LoadedExecution, clock: VirtualClock, hasPlugin: boolean): Promise<FullReplay> {
   const writes: string[] = [];
   // The world is not asked anything: nothing runs but the code.
   const world = new World(clock, undefined as never);
   world.isOver = true;
-  const handler = programHandler(world, new Process(-1, clock));
+  const process = new Process(-1, clock);
+  const handler = programHandler(world, process, hasPlugin ? [slowPlugin(world, process)] : []);
   const event = recordedEvent(loaded, readOnlyClient(clock, writes));
   let ended: FullReplay | undefined;
   const facts = () => ({

@@ -8,13 +8,13 @@
 import { DurableClient, type PlainHandler, Worker } from "@tidemark/runtime";
 import { type ExecutionStore, type LoadedExecution, MemoryStore } from "@tidemark/store";
 import { VirtualClock } from "../kit/virtual-clock";
+import { withVirtualTimers } from "../kit/virtual-timers";
 import { type Fault, type FaultHooks, faultStore } from "./fault-store";
 import { inputOf, ProgramError, programHandler } from "./interpret";
 import { FUNCTIONS, type PlainInput, takeTime } from "./operations";
 import { Process } from "./process";
 import type { Program } from "./program";
 import { slowPlugin } from "./slow-plugin";
-import { withVirtualTimers } from "./virtual-timers";
 import { World } from "./world";
 
 export interface RunOptions {

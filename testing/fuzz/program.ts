@@ -173,7 +173,10 @@ export interface Program {
   readonly calm: boolean;
   readonly root: Block;
   readonly inlineWaitMs: number;
-  /** Processes with a plugin that has every hook, each of which takes turns. Default `none`. */
+  /**
+   * Processes with a plugin that has every hook, each of which takes turns. Default `none`. Code that nobody
+   * awaits begins later with one, so `some` is for calm programs.
+   */
   readonly plugin?: "none" | "all" | "some" | undefined;
 }
 

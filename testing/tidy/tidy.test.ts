@@ -25,7 +25,7 @@ const LAYERS: Layers = {
     externals: ["@aws-sdk/client-lambda"],
     builtins: ["async_hooks", "console", "crypto", "fs", "fs/promises", "module", "path", "url", "util"],
   },
-  store: { packages: ["protocol"], externals: [], builtins: [] },
+  store: { packages: ["protocol"], externals: [], builtins: ["crypto", "util", "zlib"] },
   "store-sqlite": {
     packages: ["protocol", "store"],
     externals: ["@photostructure/sqlite"],

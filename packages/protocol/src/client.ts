@@ -3,6 +3,7 @@
  * Lambda durable API, and optional members for a backend that lives in the same process.
  */
 
+import type { ErrorObject } from "./operation.js";
 import type {
   CheckpointDurableExecutionRequest,
   CheckpointDurableExecutionResponse,
@@ -19,6 +20,12 @@ export interface ExecutionHost {
   random(): number;
 }
 
+/** Gives the payloads that stand-ins stand for: at once, unless they have to be fetched or decoded. */
+export interface PayloadReader {
+  read(text: string): string | Promise<string>;
+  readError(error: ErrorObject): ErrorObject | Promise<ErrorObject>;
+}
+
 /** What an in-process backend can do beyond the two calls. */
 export interface ExecutionHostOptions {
   readonly host?: ExecutionHost;
@@ -26,6 +33,8 @@ export interface ExecutionHostOptions {
   readonly inlineWaitMs?: number;
   /** Calls `listener` when something from outside has arrived, so that nobody needs to poll. */
   readonly onOutsideEvent?: (listener: () => void) => void;
+  /** Operations may have stand-ins for payloads; this reads them. */
+  readonly payloads?: PayloadReader;
 }
 
 /**

@@ -1,5 +1,5 @@
 export { apply, type DueEvent, isRejection, type Rejection, takeDueEvents } from "./apply.js";
-export type { DurableExecutionClient, ExecutionHost, ExecutionHostOptions } from "./client.js";
+export type { DurableExecutionClient, ExecutionHost, ExecutionHostOptions, PayloadReader } from "./client.js";
 export { type Due, DueQueue, type Timer } from "./due.js";
 export { decodeEntry, ENTRY_VERSION, encodeEntry } from "./entry-codec.js";
 export {
@@ -57,6 +57,15 @@ export {
   type WireWaitDetails,
 } from "./operation.js";
 export type { InvokeOutcome, OutsideEvent } from "./outside-event.js";
+export {
+  formatStandIn,
+  isStandIn,
+  type PayloadPointer,
+  type PayloadStandIn,
+  parseStandIn,
+  READS_STAND_INS,
+} from "./payload-text.js";
+export { readPayloads } from "./read-payloads.js";
 export type { Barrier, InvocationEnd, LogEntry, LogRecord } from "./record.js";
 export { ExecutionState, type Transition } from "./state.js";
 export type {

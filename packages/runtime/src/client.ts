@@ -5,10 +5,10 @@ import {
   type ErrorObject,
   type ExecutionHead,
   type ExecutionStatus,
-  executionArn,
   executionIdOf,
   type HistoryEvent,
   historyOf,
+  isStandIn,
   isTerminal,
   namedExecutionId,
   type OutsideEvent,
@@ -17,8 +17,17 @@ import {
   validateExecutionName,
 } from "@tidemark/protocol";
 import { type Duration, durationSeconds, errorFromObject } from "@tidemark/sdk";
-import { type ExecutionStore, type ListRequest, type PostResult, settleKey } from "@tidemark/store";
+import {
+  type ExecutionStore,
+  type ListRequest,
+  type Payloads,
+  type PostResult,
+  plainPayloads,
+  settleKey,
+} from "@tidemark/store";
 import { type Clock, systemClock } from "./clock.js";
+import { describe, type ExecutionDescription } from "./description.js";
+import { readHistory } from "./history-payloads.js";
 import { uniqueId } from "./unique-id.js";
 
 export interface DurableClientOptions {
@@ -44,23 +53,6 @@ export interface StartedExecution {
   readonly executionId: string;
   /** False when the name had been started before with the same input. */
   readonly created: boolean;
-}
-
-export interface ExecutionDescription {
-  readonly executionId: string;
-  readonly executionArn: string;
-  readonly functionName: string;
-  readonly name?: string;
-  readonly status: ExecutionStatus;
-  readonly startedAt: Date;
-  readonly endedAt?: Date;
-  /** When it is looked at again: the next timer, or the end of the lease. */
-  readonly dueAt?: Date;
-  readonly invocations: number;
-  readonly parentExecutionId?: string;
-  readonly input?: unknown;
-  readonly result?: unknown;
-  readonly error?: ErrorObject;
 }
 
 export interface ListOptions {
@@ -138,16 +130,17 @@ export class DurableClient {
     const nowMs = this.#clock.nowMs();
     const executionId =
       options.name === undefined ? uniqueId(nowMs) : namedExecutionId(functionName, options.name);
+    const written = input === undefined ? undefined : await this.#payloads.write(input, executionId);
     const { created, head } = await this.#store.start({
       executionId,
       functionName,
       ...(options.name === undefined ? {} : { name: options.name }),
-      ...(input === undefined ? {} : { input }),
+      ...(written === undefined ? {} : { input: written }),
       startedAtMs: nowMs,
       timeoutAtMs: nowMs + timeoutMs,
       retentionMs,
     });
-    if (!created && head.input !== input) {
+    if (!created && head.input !== written && (await this.#read(head.input)) !== input) {
       throw new TidemarkError(
         "TIDEMARK_EXECUTION_EXISTS",
         `execution ${JSON.stringify(options.name)} of ${functionName} was started with another input; choose another name, or pass the same input`,
@@ -169,7 +162,7 @@ export class DurableClient {
       const changed = this.#nextChange(id, deadlineMs);
       try {
         const head = await this.#head(id);
-        if (isTerminal(head.status)) return resultOf<T>(head);
+        if (isTerminal(head.status)) return resultOf<T>(await this.#whole(head));
         if (this.#clock.nowMs() >= deadlineMs) {
           throw new TidemarkError(
             "TIDEMARK_RESULT_TIMEOUT",
@@ -185,18 +178,25 @@ export class DurableClient {
 
   /** @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`. */
   async describe(executionId: string): Promise<ExecutionDescription> {
-    return describe(await this.#head(executionIdOf(executionId)));
+    return describe(await this.#whole(await this.#head(executionIdOf(executionId))));
   }
 
-  /** What has happened, as events. @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`. */
-  async history(executionId: string): Promise<HistoryEvent[]> {
+  /**
+   * What has happened, as events.
+   *
+   * @param options.payloads `false` leaves payloads out that are kept elsewhere or encoded, and marks them
+   * as `Truncated`, instead of reading them. Default `true`.
+   * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`.
+   */
+  async history(executionId: string, options: { readonly payloads?: boolean } = {}): Promise<HistoryEvent[]> {
     const id = executionIdOf(executionId);
     const loaded = await this.#store.load(id);
     if (loaded === undefined) throw notFound(id);
-    return historyOf(loaded.head, loaded.entries);
+    const events = historyOf(loaded.head, loaded.entries);
+    return readHistory(events, options.payloads === false ? undefined : this.#payloads);
   }
 
-  /** Lists executions. @throws TidemarkError `TIDEMARK_LIST_LIMIT`, `TIDEMARK_CURSOR`. */
+  /** Lists executions. Payloads that are kept elsewhere or encoded are not read: see `large`. @throws TidemarkError `TIDEMARK_LIST_LIMIT`, `TIDEMARK_CURSOR`. */
   async list(options: ListOptions = {}): Promise<{ executions: ExecutionDescription[]; cursor?: string }> {
     const limit = options.limit ?? 100;
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
@@ -231,12 +231,17 @@ export class DurableClient {
         `payload is ${JSON.stringify(payload)}; pass a text, such as JSON.stringify(value)`,
       );
     }
-    await this.#settle(callbackId, (id) => ({ kind: "callback_succeeded", id, result: payload }));
+    await this.#settle(callbackId, async (id, executionId) => {
+      const result = payload === undefined ? undefined : await this.#payloads.write(payload, executionId);
+      return { kind: "callback_succeeded", id, result };
+    });
   }
 
   /** Fails a callback. @throws as {@link sendCallbackSuccess}. */
   async sendCallbackFailure(callbackId: string, error: ErrorObject = {}): Promise<void> {
-    await this.#settle(callbackId, (id) => ({ kind: "callback_failed", id, error }));
+    await this.#settle(callbackId, async (id, executionId) => {
+      return { kind: "callback_failed", id, error: await this.#payloads.writeError(error, executionId) };
+    });
   }
 
   /** Says that work on a callback goes on: its heartbeat timeout starts anew. @throws as {@link sendCallbackSuccess}. */
@@ -301,12 +306,15 @@ export class DurableClient {
     }
   }
 
-  async #settle(callbackId: string, eventOf: (operationId: string) => OutsideEvent): Promise<void> {
+  async #settle(
+    callbackId: string,
+    eventOf: (operationId: string, executionId: string) => Promise<OutsideEvent>,
+  ): Promise<void> {
     const { executionId, operationId } = await this.#callback(callbackId);
     const result = await this.#store.post({
       executionId,
       key: settleKey(operationId),
-      event: eventOf(operationId),
+      event: await eventOf(operationId, executionId),
       nowMs: this.#clock.nowMs(),
       mode: "once",
       wake: true,
@@ -322,6 +330,26 @@ export class DurableClient {
       throw callbackNotFound(callbackId);
     }
     return { executionId, operationId };
+  }
+
+  get #payloads(): Payloads {
+    return this.#store.payloads ?? plainPayloads;
+  }
+
+  async #read(text: string | undefined): Promise<string | undefined> {
+    return text === undefined ? undefined : this.#payloads.read(text);
+  }
+
+  /** The head with its payloads instead of stand-ins. */
+  async #whole(head: ExecutionHead): Promise<ExecutionHead> {
+    const { input, result, error } = head;
+    if (!isStandIn(input) && !isStandIn(result) && !isStandIn(error?.ErrorData)) return head;
+    return {
+      ...head,
+      input: await this.#read(input),
+      result: await this.#read(result),
+      error: error === undefined ? undefined : await this.#payloads.readError(error),
+    };
   }
 
   async #head(executionId: string): Promise<ExecutionHead> {
@@ -351,36 +379,9 @@ export class DurableClient {
   }
 }
 
-function describe(head: ExecutionHead): ExecutionDescription {
-  return {
-    executionId: head.executionId,
-    executionArn: executionArn(head.functionName, head.executionId),
-    functionName: head.functionName,
-    status: head.status,
-    startedAt: new Date(head.startedAtMs),
-    invocations: head.epoch,
-    ...(head.name === undefined ? {} : { name: head.name }),
-    ...(head.endedAtMs === undefined ? {} : { endedAt: new Date(head.endedAtMs) }),
-    ...(head.dueAtMs === undefined ? {} : { dueAt: new Date(head.dueAtMs) }),
-    ...(head.parent === undefined ? {} : { parentExecutionId: head.parent.executionId }),
-    ...(head.input === undefined ? {} : { input: readable(head.input) }),
-    ...(head.result === undefined ? {} : { result: readable(head.result) }),
-    ...(head.error === undefined ? {} : { error: head.error }),
-  };
-}
-
 function resultOf<T>(head: ExecutionHead): T {
   if (head.status !== "SUCCEEDED") throw new ExecutionFailedError(head.executionId, head.status, head.error);
   return (head.result === undefined ? undefined : JSON.parse(head.result)) as T;
-}
-
-/** A JSON value, or the text itself: a serdes of the user's may have written anything. */
-function readable(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 function inputText(input: unknown): string | undefined {

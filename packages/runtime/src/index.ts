@@ -1,12 +1,12 @@
 export {
   DurableClient,
   type DurableClientOptions,
-  type ExecutionDescription,
   ExecutionFailedError,
   type ListOptions,
   type StartedExecution,
   type StartOptions,
 } from "./client.js";
 export { type Clock, systemClock } from "./clock.js";
+export type { ExecutionDescription, LargePayload } from "./description.js";
 export type { DurableHandler, PlainHandler } from "./invocation.js";
 export { Worker, type WorkerOptions } from "./worker.js";

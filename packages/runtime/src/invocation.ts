@@ -14,10 +14,11 @@ import {
   executionArn,
   type InvocationEnd,
   isDurableExecutionClientError,
+  READS_STAND_INS,
   requestId,
 } from "@tidemark/protocol";
 import { errorObjectOf, type LambdaContext } from "@tidemark/sdk";
-import type { ExecutionStore } from "@tidemark/store";
+import { type ExecutionStore, type Payloads, plainPayloads } from "@tidemark/store";
 import type { Clock } from "./clock.js";
 import { lambdaContext } from "./lambda-context.js";
 import { Session } from "./session.js";
@@ -69,7 +70,8 @@ export class Invocation {
     this.executionId = options.head.executionId;
     this.epoch = options.head.epoch;
     this.#startedAtMs = options.clock.nowMs();
-    this.#session = new Session(options);
+    const readsStandIns = Object.hasOwn(options.fn.handler, READS_STAND_INS);
+    this.#session = new Session({ ...options, readsStandIns });
     this.#abandoned = new Promise((resolve) => {
       this.#abandon = resolve;
     });
@@ -136,7 +138,7 @@ export class Invocation {
     }
     switch (output.Status) {
       case "PENDING":
-        return this.#suspend(this.#end(undefined));
+        return this.#suspend(await this.#end(undefined));
       case "SUCCEEDED":
         return this.#finish("SUCCEEDED", { result: this.#session.largeResult ?? output.Result });
       case "FAILED":
@@ -168,13 +170,13 @@ export class Invocation {
       remainingTimeMs,
       head.tenantId,
     );
-    if (!fn.durable) return callPlain(fn.handler, head.input, context);
+    if (!fn.durable) return callPlain(fn.handler, await this.#session.input(), context);
     const event = new DurableExecutionInvocationInputWithClient(
       {
         DurableExecutionArn: executionArn(head.functionName, this.executionId),
         CheckpointToken: this.#session.token,
         UpdatedOperationIds: [...this.#session.updatedIds],
-        InitialExecutionState: { Operations: this.#session.operations() },
+        InitialExecutionState: { Operations: await this.#session.operations() },
       },
       this.#session,
     );
@@ -186,8 +188,8 @@ export class Invocation {
   }
 
   /** Gives the lease back after a failure; the execution is tried again after the delay. */
-  #release(error: ErrorObject, delayMs: number): Promise<void> {
-    return this.#suspendUntil(this.#options.clock.nowMs() + delayMs, this.#end(error));
+  async #release(error: ErrorObject, delayMs: number): Promise<void> {
+    return this.#suspendUntil(this.#options.clock.nowMs() + delayMs, await this.#end(error));
   }
 
   async #suspendUntil(dueAtMs: number, invocation: InvocationEnd | undefined): Promise<void> {
@@ -208,12 +210,17 @@ export class Invocation {
   ): Promise<void> {
     const { store, clock } = this.#options;
     this.#session.close();
-    const invocation = this.#end(outcome.error);
+    const { result, error } = outcome;
+    const written = result === undefined ? undefined : await this.#payloads.write(result, this.executionId);
+    const failure =
+      error === undefined ? undefined : await this.#payloads.writeError(error, this.executionId);
+    const invocation = await this.#end(error);
     await store.finish({
       executionId: this.executionId,
       epoch: this.epoch,
       status,
-      ...outcome,
+      ...(written === undefined ? {} : { result: written }),
+      ...(failure === undefined ? {} : { error: failure }),
       endedAtMs: clock.nowMs(),
       invocation,
     });
@@ -236,7 +243,8 @@ export class Invocation {
 
   async #stopBarren(count: number, previous: InvocationEnd): Promise<void> {
     const { store, clock } = this.#options;
-    const reason = previous.error?.ErrorMessage ?? "the process died";
+    const error = previous.error === undefined ? undefined : await this.#payloads.readError(previous.error);
+    const reason = error?.ErrorMessage ?? "the process died";
     await store.finish({
       executionId: this.executionId,
       epoch: this.epoch,
@@ -250,9 +258,14 @@ export class Invocation {
     });
   }
 
-  #end(error: ErrorObject | undefined): InvocationEnd {
+  async #end(error: ErrorObject | undefined): Promise<InvocationEnd> {
     const end = { epoch: this.epoch, startedAtMs: this.#startedAtMs, endedAtMs: this.#options.clock.nowMs() };
-    return error === undefined ? end : { ...end, error };
+    if (error === undefined) return end;
+    return { ...end, error: await this.#payloads.writeError(error, this.executionId) };
+  }
+
+  get #payloads(): Payloads {
+    return this.#options.store.payloads ?? plainPayloads;
   }
 }
 

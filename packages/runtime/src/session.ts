@@ -26,18 +26,30 @@ import {
   type Operation,
   type OperationUpdate,
   type OutsideEvent,
+  type PayloadReader,
   parseCheckpointToken,
+  readPayloads,
   TidemarkError,
   takeDueEvents,
 } from "@tidemark/protocol";
-import { type ExecutionStore, type InboxEvent, type LoadedExecution, settleKey } from "@tidemark/store";
+import {
+  type ExecutionStore,
+  type InboxEvent,
+  type LoadedExecution,
+  type Payloads,
+  plainPayloads,
+  settleKey,
+} from "@tidemark/store";
 import type { Clock } from "./clock.js";
+import { writePayloads } from "./session-payloads.js";
 
 interface SessionOptions {
   readonly store: ExecutionStore;
   readonly clock: Clock;
   readonly head: ExecutionHead;
   readonly inlineWaitMs: number;
+  /** The handler reads stand-ins for payloads itself, when it needs the payload. Default `false`: it is given payloads. */
+  readonly readsStandIns?: boolean;
 }
 
 /** Type of the error with which a worker that stops ends its invocations. */
@@ -58,6 +70,8 @@ export class Session implements DurableExecutionClient {
   readonly epoch: number;
   readonly hostOptions: ExecutionHostOptions;
   readonly #store: ExecutionStore;
+  readonly #payloads: Payloads;
+  readonly #readsStandIns: boolean;
   readonly #clock: Clock;
   readonly #head: ExecutionHead;
   readonly #nonce: string;
@@ -75,6 +89,8 @@ export class Session implements DurableExecutionClient {
     this.executionId = head.executionId;
     this.epoch = head.epoch;
     this.#store = store;
+    this.#payloads = store.payloads ?? plainPayloads;
+    this.#readsStandIns = options.readsStandIns === true;
     this.#clock = clock;
     this.#head = head;
     this.#nonce = clock.random().toString(36).slice(2, 10);
@@ -82,6 +98,8 @@ export class Session implements DurableExecutionClient {
     this.hostOptions = {
       host: clock,
       inlineWaitMs: options.inlineWaitMs,
+      // Whoever is given payloads must not take one that looks like a stand-in for one.
+      ...(this.#readsStandIns ? { payloads: this.#payloads } : {}),
       onOutsideEvent: (listener) => {
         this.#notify = listener;
       },
@@ -111,8 +129,9 @@ export class Session implements DurableExecutionClient {
   }
 
   /** The operations as the handler gets them, the EXECUTION first. */
-  operations(): Operation[] {
-    const { executionId, startedAtMs, input } = this.#head;
+  async operations(): Promise<Operation[]> {
+    const { executionId, startedAtMs } = this.#head;
+    const input = this.#readsStandIns ? this.#head.input : await this.input();
     const execution: Operation = {
       Id: executionId,
       Type: "EXECUTION",
@@ -120,7 +139,18 @@ export class Session implements DurableExecutionClient {
       StartTimestamp: new Date(startedAtMs),
       ExecutionDetails: { InputPayload: input },
     };
-    return [execution, ...this.#state.operations.values()];
+    const operations = [execution, ...this.#state.operations.values()];
+    return this.#readsStandIns ? operations : this.#withPayloads(this.#payloads, operations);
+  }
+
+  /** The execution's input itself. */
+  async input(): Promise<string | undefined> {
+    const { input } = this.#head;
+    return input === undefined ? undefined : this.#payloads.read(input);
+  }
+
+  async #withPayloads(reader: PayloadReader, operations: readonly Operation[]): Promise<Operation[]> {
+    return Promise.all(operations.map((operation) => readPayloads(reader, operation)));
   }
 
   /**
@@ -203,8 +233,9 @@ export class Session implements DurableExecutionClient {
 
   async checkpoint(request: CheckpointDurableExecutionRequest): Promise<CheckpointDurableExecutionResponse> {
     this.#checkToken(request.CheckpointToken);
+    const asked = this.#withoutExecution(request.Updates ?? []);
+    const { updates, reader } = await writePayloads(this.#payloads, asked, this.executionId);
     const nowMs = this.#clock.nowMs();
-    const updates = this.#withoutExecution(request.Updates ?? []);
     const records = updates.map((update): LogRecord => ({ update }));
     const news = await this.#news(nowMs);
     if (news.length > 0) {
@@ -216,11 +247,13 @@ export class Session implements DurableExecutionClient {
     if (operations === undefined) throw superseded(this.executionId, this.epoch);
     const invokes = updates.filter((update) => update.Type === "CHAINED_INVOKE");
     if (invokes.length > 0) await this.#startChildren(invokes.map((update) => update.Id as string));
-    return { CheckpointToken: this.token, NewExecutionState: { Operations: operations } };
+    const known = this.#readsStandIns ? reader : this.#payloads;
+    const Operations = known === undefined ? operations : await this.#withPayloads(known, operations);
+    return { CheckpointToken: this.token, NewExecutionState: { Operations } };
   }
 
   async getExecutionState(): Promise<GetDurableExecutionStateResponse> {
-    return { Operations: this.operations() };
+    return { Operations: await this.operations() };
   }
 
   /** Something has been posted to the inbox while the invocation runs. */

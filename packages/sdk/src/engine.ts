@@ -15,7 +15,9 @@ import {
   isSettled,
   type Operation,
   type OperationUpdate,
+  readPayloads,
 } from "@tidemark/protocol";
+import { changesInOrder } from "./checkpoint-answer.js";
 import { Checkpointer } from "./checkpointer.js";
 import { type Delivery, isVisible, recordedDeliveries, underWay } from "./deliveries.js";
 import { onNextTurn, systemHost } from "./host.js";
@@ -160,10 +162,16 @@ export class Engine {
     return this.#operations.get(operationId);
   }
 
+  /** The operation with its payloads, which may have to be fetched. */
+  readable(record: Operation): Operation | Promise<Operation> {
+    const payloads = this.#options.client.hostOptions?.payloads;
+    return payloads === undefined ? record : readPayloads(payloads, record);
+  }
+
   /** The code has asked for an operation. */
   add(handle: Handle): void {
     this.#handles.set(handle.id, handle);
-    if (this.#unclaimed.size > 0) this.#unclaimed.delete(handle.id);
+    if (this.#unclaimed.size > 0 && this.#unclaimed.delete(handle.id)) this.#stopGrace();
     this.wake();
   }
 
@@ -262,6 +270,7 @@ export class Engine {
       if (this.#deliverNext()) return;
       if (this.#next < this.#queue.length || this.#unclaimed.size > 0) return this.#onBlocked();
     }
+    this.#stopGrace();
     this.#isReplaying = false;
     // What the handler never waited for was abandoned when it ended, and is not taken up again.
     if (this.#hasHandlerSettled) this.#held = [];
@@ -279,8 +288,7 @@ export class Engine {
       const delivery = this.#nextDelivery();
       const handle = this.#handles.get(delivery.operationId);
       if (handle === undefined) break;
-      this.#cancelGrace?.();
-      this.#cancelGrace = undefined;
+      this.#stopGrace();
       if (delivery.isNew && this.#unclaimed.size === 0) this.#isReplaying = false;
       this.#advance();
       if (delivery.kind === "settle") this.#release(handle);
@@ -348,6 +356,12 @@ export class Engine {
     this.#failMissing();
   }
 
+  /** The code has asked for what the replay waited for. */
+  #stopGrace(): void {
+    this.#cancelGrace?.();
+    this.#cancelGrace = undefined;
+  }
+
   #failMissing(): void {
     const operationId = this.#queue[this.#next]?.operationId ?? ([...this.#unclaimed][0] as string);
     this.fail(missingOperation(this.find(operationId) as Operation, this.#hasHandlerSettled));
@@ -395,7 +409,7 @@ export class Engine {
 
   #changed(operations: readonly Operation[], updates: readonly OperationUpdate[]): void {
     if (this.#hasEnded) return;
-    const changed = inOrder(operations, updates, (id) => this.find(id));
+    const changed = changesInOrder(operations, updates, (id) => this.find(id));
     for (const operation of changed) this.#record(operation);
     if (this.observer?.wantsChanges === true && changed.length > 0) {
       this.pauseFor(this.observer.changed(changed)).catch((error: unknown) => this.fail(error));
@@ -434,63 +448,9 @@ export class Engine {
   #end(outcome: Outcome): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#cancelGrace?.();
+    this.#stopGrace();
     this.#checkpointer.close();
     this.#waiting.close();
     this.#resolveOutcome(outcome);
   }
-}
-
-/**
- * What changed, in the order of the log. A backend that does not say the order gets our own
- * updates first; one that leaves our updates out gets them filled in.
- */
-function inOrder(
-  operations: readonly Operation[],
-  updates: readonly OperationUpdate[],
-  find: (id: string) => Operation | undefined,
-): readonly Operation[] {
-  if (operations.length > 0 && operations.every((operation) => operation.StartOrder !== undefined))
-    return operations;
-  const reported = new Map(operations.map((operation) => [operation.Id as string, operation]));
-  const ordered = new Map<string, Operation>();
-  for (const update of updates) {
-    const id = update.Id as string;
-    const operation = started(update, reported.get(id)) ?? assumed(update, ordered.get(id) ?? find(id));
-    ordered.delete(id);
-    if (operation !== undefined) ordered.set(id, operation);
-  }
-  for (const [id, operation] of reported) if (!ordered.has(id)) ordered.set(id, operation);
-  return [...ordered.values()];
-}
-
-/** A backend may answer a START with the READY from before it. */
-function started(update: OperationUpdate, reported: Operation | undefined): Operation | undefined {
-  return update.Action === "START" && reported?.Status === "READY"
-    ? { ...reported, Status: "STARTED" }
-    : reported;
-}
-
-/** The operation after an accepted update that the backend did not report. */
-function assumed(update: OperationUpdate, current: Operation | undefined): Operation | undefined {
-  const { Id, ParentId, Name, Type, SubType, Payload, Error: error } = update;
-  const before: Operation = current ?? {
-    Id,
-    ParentId,
-    Name,
-    Type,
-    SubType,
-    Status: "STARTED",
-    StartTimestamp: undefined,
-  };
-  if (update.Action === "START" && Type === "STEP") return { ...before, Status: "STARTED" };
-  if (update.Action !== "SUCCEED" && update.Action !== "FAIL") return undefined;
-  const details = { Result: Payload, Error: error };
-  return {
-    ...before,
-    Status: update.Action === "SUCCEED" ? "SUCCEEDED" : "FAILED",
-    ...(Type === "STEP"
-      ? { StepDetails: { ...details, Attempt: (current?.StepDetails?.Attempt ?? 0) + 1 } }
-      : { ContextDetails: { ...details, ReplayChildren: update.ContextOptions?.ReplayChildren } }),
-  };
 }

@@ -59,6 +59,8 @@ export class LiveOperation<T> implements Handle {
   record: Operation | undefined;
   readonly #kind: OperationKind<T>;
   readonly #sink: Sink<T>;
+  /** The recorded outcome with its payload, when that had to be fetched or decoded. */
+  #readable: Operation | Promise<Operation> | undefined;
 
   constructor(engine: Engine, scope: Scope, kind: OperationKind<T>, sink: Sink<T>) {
     this.engine = engine;
@@ -86,6 +88,7 @@ export class LiveOperation<T> implements Handle {
       if (mismatch !== undefined) return engine.fail(mismatch);
     }
     this.record = record;
+    if (record !== undefined && isSettled(record)) this.#fetch(record);
     engine.add(this);
     if (this.#kind.isContext) return this.#begin(record);
     if (record !== undefined && isSettled(record)) return;
@@ -95,6 +98,14 @@ export class LiveOperation<T> implements Handle {
       // An ancestor may have ended with the last recorded outcome.
       if (this.isLive()) this.#begin(this.record);
     });
+  }
+
+  /** What is asked for together is fetched together, and delivered in its turn. */
+  #fetch(record: Operation): void {
+    const readable = this.engine.readable(record);
+    if (readable === record) return;
+    this.#readable = readable;
+    if (readable instanceof Promise) readable.catch(ignore);
   }
 
   #begin(record: Operation | undefined): void {
@@ -122,7 +133,13 @@ export class LiveOperation<T> implements Handle {
   }
 
   deliver(delivery: "start" | "settle", isNew: boolean): boolean | Promise<boolean> {
-    const record = this.record as Operation;
+    const record = this.#readable ?? this.engine.readable(this.record as Operation);
+    return record instanceof Promise
+      ? record.then((read) => this.#deliver(read, delivery, isNew))
+      : this.#deliver(record, delivery, isNew);
+  }
+
+  #deliver(record: Operation, delivery: "start" | "settle", isNew: boolean): boolean | Promise<boolean> {
     if (delivery === "start") return this.#kind.started?.(record) ?? false;
     if (isNew && this.engine.observer !== undefined)
       return this.#settleObserved(record, this.engine.observer);

@@ -105,8 +105,10 @@ export class WaitForConditionKind<T> implements OperationKind<T> {
   async #check(record: Operation | undefined, attempt: number): Promise<unknown> {
     const operation = this.#operation;
     const { initialState, serdes, logger, check } = this.#spec;
+    const recorded =
+      attempt === 1 || record === undefined ? undefined : await operation.engine.readable(record);
     const state =
-      attempt === 1 ? initialState : await deserialize(operation, serdes, record?.StepDetails?.Result);
+      attempt === 1 ? initialState : await deserialize(operation, serdes, recorded?.StepDetails?.Result);
     const running = {
       scope: undefined,
       operationId: operation.id,

@@ -9,6 +9,7 @@ import {
   isDurableExecutionClientError,
   MAX_RESPONSE_BYTES,
   type Operation,
+  READS_STAND_INS,
   TidemarkError,
   type WireOperation,
 } from "@tidemark/protocol";
@@ -92,7 +93,7 @@ export function withDurableExecution<
   }
   let plugins: Promise<DurableInstrumentationPlugin[]> | undefined;
   let client: DurableExecutionClient | undefined;
-  return async (event, lambdaContext) => {
+  const durable: DurableLambdaHandler = async (event, lambdaContext) => {
     const problem = invalidConfig(config);
     if (problem !== undefined) return failed(problem);
     try {
@@ -113,6 +114,8 @@ export function withDurableExecution<
       childOperationsDepth: config.pluginsConfig?.childOperationsDepth ?? 0,
     }).run();
   };
+  Object.defineProperty(durable, READS_STAND_INS, { value: true });
+  return durable;
 }
 
 function invalidConfig(config: DurableExecutionConfig): TidemarkError | undefined {
@@ -156,7 +159,7 @@ class HandlerInvocation {
     const operations = await this.#loadOperations();
     const updatedIds = new Set(event.UpdatedOperationIds ?? []);
     const execution = executionOf(operations);
-    const input = parseInput(execution);
+    const input = await this.#input(execution);
     const observer =
       runner === undefined
         ? undefined
@@ -325,6 +328,12 @@ class HandlerInvocation {
     return new OperationContext({ engine, lambdaContext, executionContext, logData }, root, settings);
   }
 
+  async #input(execution: Operation): Promise<unknown> {
+    const recorded = execution.ExecutionDetails?.InputPayload;
+    if (recorded === undefined || recorded === "") return {};
+    return JSON.parse((await this.#options.client.hostOptions?.payloads?.read(recorded)) ?? recorded);
+  }
+
   #requestId(): string {
     return this.#options.lambdaContext?.awsRequestId ?? "";
   }
@@ -365,11 +374,6 @@ function executionOf(operations: ReadonlyMap<string, Operation>): Operation {
     `the first operation of the invocation's state is ${execution === undefined ? "missing" : execution.Type}, not the EXECUTION; ` +
       "invoke the handler through a Tidemark Worker, a test runner or Lambda's durable execution service",
   );
-}
-
-function parseInput(execution: Operation): unknown {
-  const payload = execution.ExecutionDetails?.InputPayload;
-  return payload === undefined || payload === "" ? {} : JSON.parse(payload);
 }
 
 /** The output of an invocation that failed, or nothing. Some failures are for the platform to try again. */

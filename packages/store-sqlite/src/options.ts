@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { TidemarkError } from "@tidemark/protocol";
+import type { Payloads } from "@tidemark/store";
 import { pathError } from "./store-errors.js";
 
 /** How {@link SqliteStore.open} opens the file. */
@@ -28,6 +29,8 @@ export interface SqliteStoreOptions {
    * not tell of them. Only while somebody listens. 1 or more, default 100.
    */
   readonly pollIntervalMs?: number | undefined;
+  /** How payloads are recorded. Default: in the file, as they are. */
+  readonly payloads?: Payloads | undefined;
 }
 
 export interface ResolvedOptions {
@@ -36,11 +39,12 @@ export interface ResolvedOptions {
   readonly durability: "full" | "normal";
   readonly busyTimeoutMs: number;
   readonly pollIntervalMs: number;
+  readonly payloads: Payloads | undefined;
 }
 
 /** @throws TidemarkError `TIDEMARK_STORE_PATH`, `TIDEMARK_STORE_OPTIONS`. */
 export function resolveOptions(options: SqliteStoreOptions): ResolvedOptions {
-  const { durability = "full", busyTimeoutMs = 5_000, pollIntervalMs = 100 } = options;
+  const { durability = "full", busyTimeoutMs = 5_000, pollIntervalMs = 100, payloads } = options;
   if (durability !== "full" && durability !== "normal") {
     throw optionsError(`durability is ${JSON.stringify(durability)}; use "full" or "normal"`);
   }
@@ -48,7 +52,7 @@ export function resolveOptions(options: SqliteStoreOptions): ResolvedOptions {
     throw optionsError(`busyTimeoutMs is ${busyTimeoutMs}; use 0 or more milliseconds`);
   if (!(pollIntervalMs >= 1))
     throw optionsError(`pollIntervalMs is ${pollIntervalMs}; use 1 or more milliseconds`);
-  return { path: resolvedPath(options.path), durability, busyTimeoutMs, pollIntervalMs };
+  return { path: resolvedPath(options.path), durability, busyTimeoutMs, pollIntervalMs, payloads };
 }
 
 function resolvedPath(path: unknown): string {

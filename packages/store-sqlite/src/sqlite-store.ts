@@ -14,6 +14,7 @@ import {
   type ListRequest,
   type LoadedExecution,
   type NewExecution,
+  type Payloads,
   type PostRequest,
   type PostResult,
   type StoreManifest,
@@ -75,6 +76,7 @@ export class SqliteStore implements ExecutionStore {
     maxEntryBytes: MAX_ENTRY_BYTES,
   };
 
+  readonly payloads: Payloads | undefined;
   readonly #database: DatabaseSyncInstance;
   readonly #path: string;
   readonly #statements: Statements;
@@ -85,7 +87,8 @@ export class SqliteStore implements ExecutionStore {
   #closing: Promise<void> | undefined;
 
   private constructor(database: DatabaseSyncInstance, options: ResolvedOptions) {
-    const { path, busyTimeoutMs, pollIntervalMs } = options;
+    const { path, busyTimeoutMs, pollIntervalMs, payloads } = options;
+    this.payloads = payloads;
     this.#database = database;
     this.#path = path;
     this.#statements = prepareStatements(database);

@@ -13,6 +13,19 @@ export {
   wokenHead,
 } from "./head.js";
 export { MemoryStore } from "./memory-store.js";
+export {
+  aesGcmCodec,
+  type DataKey,
+  type DataKeys,
+  deflateCodec,
+  type KeyService,
+  localDataKeys,
+  type PayloadCodec,
+  wrappedDataKeys,
+} from "./payload-codecs.js";
+export { MemoryPayloadStore, type PayloadStore, type StoredPayload } from "./payload-store.js";
+export type { PayloadSummary } from "./payload-summary.js";
+export { Payloads, type PayloadsOptions, payloadPrefix, plainPayloads } from "./payloads.js";
 export type {
   AcquireRequest,
   ExecutionStore,

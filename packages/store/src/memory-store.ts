@@ -18,6 +18,7 @@ import {
   suspendedHead,
   wokenHead,
 } from "./head.js";
+import type { Payloads } from "./payloads.js";
 import type {
   AcquireRequest,
   ExecutionStore,
@@ -63,6 +64,7 @@ export class MemoryStore implements ExecutionStore {
     maxEntryBytes: Number.POSITIVE_INFINITY,
   };
 
+  readonly payloads: Payloads | undefined;
   readonly #executions = new Map<string, StoredExecution>();
   /** What is due, by function. */
   readonly #due = new Map<string, DueQueue<DueExecution>>();
@@ -72,6 +74,10 @@ export class MemoryStore implements ExecutionStore {
   readonly #functions = new Set<string>();
   readonly #listeners = new Set<(executionId: string) => void>();
   #order = 0;
+
+  constructor(options: { readonly payloads?: Payloads } = {}) {
+    this.payloads = options.payloads;
+  }
 
   async start(execution: NewExecution): Promise<{ created: boolean; head: ExecutionHead }> {
     const existing = this.#executions.get(execution.executionId);

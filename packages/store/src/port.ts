@@ -15,6 +15,7 @@ import type {
   OutsideEvent,
   ParentLink,
 } from "@tidemark/protocol";
+import type { Payloads } from "./payloads.js";
 
 /** An event that waits in an inbox until the lease holder writes it into the log. */
 export interface InboxEvent {
@@ -127,6 +128,11 @@ export interface StoreManifest {
 /** Where executions live. Every write is durable when its promise settles, as far as the store is. */
 export interface ExecutionStore {
   readonly manifest: StoreManifest;
+  /**
+   * How payloads are recorded. Stores carry the texts as they are given; who has a text first writes
+   * it with this, who needs it reads it. Default: as they are.
+   */
+  readonly payloads?: Payloads | undefined;
 
   /** Creates an execution, due at once, unless its id exists. */
   start(execution: NewExecution): Promise<{ readonly created: boolean; readonly head: ExecutionHead }>;

@@ -3,7 +3,7 @@
  * for what comes next is virtual time, too.
  */
 
-import type { VirtualClock } from "../kit/virtual-clock";
+import type { VirtualClock } from "./virtual-clock";
 
 /** Runs `work` with timers on the clock. */
 export async function withVirtualTimers<T>(clock: VirtualClock, work: () => Promise<T>): Promise<T> {

@@ -1,0 +1,84 @@
+/** Owns how an execution is described to people and tools. */
+
+import {
+  type ErrorObject,
+  type ExecutionHead,
+  type ExecutionStatus,
+  executionArn,
+  isStandIn,
+  parseStandIn,
+} from "@tidemark/protocol";
+import type { PayloadSummary } from "@tidemark/store";
+
+export interface ExecutionDescription {
+  readonly executionId: string;
+  readonly executionArn: string;
+  readonly functionName: string;
+  readonly name?: string;
+  readonly status: ExecutionStatus;
+  readonly startedAt: Date;
+  readonly endedAt?: Date;
+  /** When it is looked at again: the next timer, or the end of the lease. */
+  readonly dueAt?: Date;
+  readonly invocations: number;
+  readonly parentExecutionId?: string;
+  readonly input?: unknown;
+  readonly result?: unknown;
+  readonly error?: ErrorObject;
+  /** In lists: payloads that are kept elsewhere or encoded, in place of `input` and `result`. */
+  readonly large?: { readonly input?: LargePayload; readonly result?: LargePayload };
+}
+
+/** A payload that is not shown. */
+export interface LargePayload {
+  /** Size of what is stored. Absent when it is in the log, encoded. */
+  readonly bytes?: number;
+  readonly summary?: PayloadSummary;
+}
+
+/** Stand-ins that the head has are shown as `large`. */
+export function describe(head: ExecutionHead): ExecutionDescription {
+  return {
+    executionId: head.executionId,
+    executionArn: executionArn(head.functionName, head.executionId),
+    functionName: head.functionName,
+    status: head.status,
+    startedAt: new Date(head.startedAtMs),
+    invocations: head.epoch,
+    ...(head.name === undefined ? {} : { name: head.name }),
+    ...(head.endedAtMs === undefined ? {} : { endedAt: new Date(head.endedAtMs) }),
+    ...(head.dueAtMs === undefined ? {} : { dueAt: new Date(head.dueAtMs) }),
+    ...(head.parent === undefined ? {} : { parentExecutionId: head.parent.executionId }),
+    ...(head.error === undefined ? {} : { error: head.error }),
+    ...payloadsOf(head),
+  };
+}
+
+function payloadsOf({
+  input,
+  result,
+}: ExecutionHead): Pick<ExecutionDescription, "input" | "result" | "large"> {
+  const large = { ...largeOf("input", input), ...largeOf("result", result) };
+  return {
+    ...(input === undefined || isStandIn(input) ? {} : { input: readable(input) }),
+    ...(result === undefined || isStandIn(result) ? {} : { result: readable(result) }),
+    ...(Object.keys(large).length === 0 ? {} : { large }),
+  };
+}
+
+function largeOf(member: "input" | "result", text: string | undefined): ExecutionDescription["large"] {
+  if (!isStandIn(text)) return {};
+  const standIn = parseStandIn(text);
+  if (standIn.kind !== "pointer") return { [member]: {} };
+  const { bytes, summary } = standIn.pointer;
+  return { [member]: { bytes, summary: summary as PayloadSummary } };
+}
+
+/** A JSON value, or the text itself: a serdes of the user's may have written anything. */
+function readable(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
