@@ -17,6 +17,11 @@ export { LambdaClient } from "@aws-sdk/client-lambda";
 
 export declare const store: ExecutionStore;
 export declare const payloadStore: PayloadStore;
+/** As `KMS` of `@aws-sdk/client-kms`, which is no dependency of ours. */
+export declare const kms: {
+  generateDataKey(options: object): Promise<{ Plaintext: Uint8Array; CiphertextBlob: Uint8Array }>;
+  decrypt(options: object): Promise<{ Plaintext: Uint8Array }>;
+};
 export declare const client: DurableClient;
 export declare const worker: Worker;
 export declare const context: DurableContext;
