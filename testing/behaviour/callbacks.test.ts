@@ -1,7 +1,7 @@
 /** Callbacks from outside: exactly one outcome, whoever sends it and when (invariant 7). */
 
 import { type ExecutionStore, MemoryStore } from "@tidemark/store";
-import { createRig, type Rig } from "./rig";
+import { createRig, defer, type Rig } from "./rig";
 
 const code = (expected: string, message: string | RegExp = "") =>
   expect.objectContaining({
@@ -171,4 +171,38 @@ describe("a callback's completion", () => {
       result: ["Callback timed out on heartbeat", 50_000],
     });
   });
+});
+
+describe("a heartbeat that comes in time", () => {
+  it.each([
+    ["after", true],
+    ["before", false],
+  ])(
+    "keeps the callback alive, although a wait that began %s it is due at the same time",
+    async (_when, waitsFirst) => {
+      const rig = await createRig();
+      const gate = defer<string>();
+      const ids: string[] = [];
+      const id = await rig.begin(async (_event, context) => {
+        const wait = () => context.wait("ten", { seconds: 10 });
+        const call = async () => {
+          const [outcome, callbackId] = await context.createCallback<string>("callback", {
+            heartbeatTimeout: { seconds: 10 },
+          });
+          ids.push(callbackId);
+          return outcome.catch((error: Error) => error.name);
+        };
+        // It keeps the invocation alive.
+        const body = context.step("body", () => gate.promise);
+        return Promise.all(waitsFirst ? [wait(), call(), body] : [call(), wait(), body]);
+      });
+      await rig.runtime.advance(8_000);
+      await rig.runtime.client.sendCallbackHeartbeat(ids[0] as string);
+      await rig.runtime.advance(4_000);
+      await rig.runtime.client.sendCallbackSuccess(ids[0] as string, "yes");
+      gate.resolve("body");
+
+      expect((await rig.end(id)).result).toEqual(waitsFirst ? [null, "yes", "body"] : ["yes", null, "body"]);
+    },
+  );
 });

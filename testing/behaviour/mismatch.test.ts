@@ -33,13 +33,16 @@ const ALIKE = [["runInChildContext", "combinator"]];
 
 /** Runs `recorded` to a suspension, then `changed` over its log; gives the end and what `changed` did. */
 async function runChanged(recorded: TestHandler, changed: (effects: string[]) => TestHandler) {
-  const rig = await createRig();
-  const effects: string[] = [];
-  rig.deploy("other", async () => "other");
-  const id = await rig.begin(recorded);
-  rig.deploy("main", changed(effects));
-  const ending = await rig.end(id);
-  return { ending, effects, events: await rig.events(id) };
+  const clock = new VirtualClock();
+  return withVirtualTimers(clock, async () => {
+    const rig = await createRig({ clock });
+    const effects: string[] = [];
+    rig.deploy("other", async () => "other");
+    const id = await rig.begin(recorded);
+    rig.deploy("main", changed(effects));
+    const ending = await rig.end(id);
+    return { ending, effects, events: await rig.events(id) };
+  });
 }
 
 function thenPause(operate: Operate): TestHandler {

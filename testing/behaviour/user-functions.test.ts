@@ -317,3 +317,52 @@ describe("a serdes with a synchronous throw in deserialize", () => {
     });
   });
 });
+
+describe("an error whose cause cannot be read", () => {
+  const errors: Record<string, () => Error> = {
+    getter: () =>
+      new Error("outer", {
+        cause: {
+          get message(): string {
+            throw new Error("getter");
+          },
+        },
+      }),
+    "revoked proxy": () => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      return new Error("outer", { cause: proxy });
+    },
+  };
+  const operations: Record<
+    string,
+    (context: DurableContext, fail: () => Promise<never>) => Promise<unknown>
+  > = {
+    step: async (context, fail) => context.step("s", fail, { retryStrategy: () => ({ shouldRetry: false }) }),
+    context: async (context, fail) => context.runInChildContext("c", fail),
+    "virtual context": async (context, fail) =>
+      context.runInChildContext("c", fail, { virtualContext: true }),
+    "flat item": async (context, fail) =>
+      (await context.map([1], fail, { nesting: NestingType.FLAT })).throwIfError(),
+    condition: async (context, fail) =>
+      context.waitForCondition("w", fail, {
+        initialState: 1,
+        waitStrategy: () => ({ shouldContinue: false }),
+      }),
+  };
+
+  it.each(
+    Object.keys(operations).flatMap((operation) => Object.keys(errors).map((error) => [operation, error])),
+  )("is recorded, of a %s, with a %s", async (operation, error) => {
+    const rig = await createRig();
+    const ending = await rig.run(async (_event, context) => {
+      await operations[operation]?.(context, async () => {
+        throw errors[error]?.();
+      });
+    });
+
+    expect(ending.status).toBe("FAILED");
+    expect(JSON.stringify(ending.error)).toContain("outer");
+    expect(JSON.stringify(ending.error)).toContain("what was thrown cannot be read");
+  });
+});

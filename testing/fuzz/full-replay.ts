@@ -12,7 +12,7 @@ import type { LambdaContext } from "@tidemark/sdk";
 import type { LoadedExecution } from "@tidemark/store";
 import { recordedEvent } from "../kit/recorded-event";
 import { VirtualClock } from "../kit/virtual-clock";
-import { withVirtualTimers } from "../kit/virtual-timers";
+import { settledWithin, withVirtualTimers } from "../kit/virtual-timers";
 import { programHandler } from "./interpret";
 import { Process } from "./process";
 import { slowPlugin } from "./slow-plugin";
@@ -47,27 +47,18 @@ async function drive(loaded: LoadedExecution, clock: VirtualClock, hasPlugin: bo
   const process = new Process(-1, clock);
   const handler = programHandler(world, process, hasPlugin ? [slowPlugin(world, process)] : []);
   const event = recordedEvent(loaded, readOnlyClient(clock, writes));
-  let ended: FullReplay | undefined;
-  const facts = () => ({
+  const running = handler(event, { awsRequestId: "replay" } as LambdaContext);
+  const ended = await settledWithin(clock, running, PATIENCE_MS);
+  const facts = {
     writes,
     trace: world.traces[0],
     bodies: world.bodyRuns.map(({ path, attempt }) => `${path} attempt ${attempt}`),
-  });
-  handler(event, { awsRequestId: "replay" } as LambdaContext).then(
-    (output) => {
-      ended = { ...outcomeOf(output), ...facts() };
-    },
-    (error: unknown) => {
-      const ErrorMessage = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      ended = { status: "THREW", error: { ErrorMessage }, ...facts() };
-    },
-  );
-  const untilMs = clock.nowMs() + PATIENCE_MS;
-  await clock.quiet();
-  while (ended === undefined && (clock.nextTimerMs ?? Number.POSITIVE_INFINITY) <= untilMs) {
-    await clock.advanceTo(clock.nextTimerMs as number);
-  }
-  return ended ?? { status: "HANGS", ...facts() };
+  };
+  if (ended === undefined) return { status: "HANGS", ...facts };
+  if (ended.status === "fulfilled") return { ...outcomeOf(ended.value), ...facts };
+  const { reason } = ended;
+  const ErrorMessage = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
+  return { status: "THREW", error: { ErrorMessage }, ...facts };
 }
 
 function outcomeOf(

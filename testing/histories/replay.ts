@@ -8,6 +8,7 @@ import type {
 import type { DurableLambdaHandler, LambdaContext } from "@tidemark/sdk";
 import { recordedEvent } from "../kit/recorded-event";
 import { VirtualClock } from "../kit/virtual-clock";
+import { settledWithin, withVirtualTimers } from "../kit/virtual-timers";
 import type { GoldenHistory } from "./golden";
 
 export interface Replayed {
@@ -16,16 +17,26 @@ export interface Replayed {
   readonly writes: readonly OperationUpdate[];
 }
 
+/** Longer than the SDK's grace for code that does not ask for what comes next. */
+const PATIENCE_MS = 60_000;
+
 export async function replay(history: GoldenHistory, handler: DurableLambdaHandler): Promise<Replayed> {
   const startMs = history.entries.at(-1)?.atMs ?? history.head.startedAtMs;
+  const clock = new VirtualClock({ startMs });
   const writes: OperationUpdate[] = [];
   const client: DurableExecutionClient = {
-    hostOptions: { host: new VirtualClock({ startMs }) },
+    hostOptions: { host: clock },
     async checkpoint(request) {
       writes.push(...(request.Updates ?? []));
       throw new Error(`a replay of a finished history wrote ${JSON.stringify(request.Updates)}`);
     },
     getExecutionState: async () => ({ Operations: [] }),
   };
-  return { output: await handler(recordedEvent(history, client), {} as LambdaContext), writes };
+  return withVirtualTimers(clock, async () => {
+    const running = handler(recordedEvent(history, client), {} as LambdaContext);
+    const ended = await settledWithin(clock, running, PATIENCE_MS);
+    if (ended === undefined) throw new Error("the replay hangs");
+    if (ended.status === "rejected") throw ended.reason;
+    return { output: ended.value, writes };
+  });
 }

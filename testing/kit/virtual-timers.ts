@@ -5,6 +5,24 @@
 
 import type { VirtualClock } from "./virtual-clock";
 
+/** What `work` comes to, if it settles within `patienceMs` of virtual time. */
+export async function settledWithin<T>(
+  clock: VirtualClock,
+  work: Promise<T>,
+  patienceMs: number,
+): Promise<PromiseSettledResult<T> | undefined> {
+  let settled: PromiseSettledResult<T> | undefined;
+  void Promise.allSettled([work]).then(([result]) => {
+    settled = result;
+  });
+  const untilMs = clock.nowMs() + patienceMs;
+  await clock.quiet();
+  while (settled === undefined && (clock.nextTimerMs ?? Number.POSITIVE_INFINITY) <= untilMs) {
+    await clock.advanceTo(clock.nextTimerMs as number);
+  }
+  return settled;
+}
+
 /** Runs `work` with timers on the clock. */
 export async function withVirtualTimers<T>(clock: VirtualClock, work: () => Promise<T>): Promise<T> {
   const { setTimeout: realSet, clearTimeout: realClear } = globalThis;

@@ -263,6 +263,7 @@ export class DurableClient {
   /** Stops an execution where it is; it can be resumed. `false` when it has ended already. */
   async stop(executionId: string, error: ErrorObject = {}): Promise<boolean> {
     const id = executionIdOf(executionId);
+    if (isTerminal((await this.#head(id)).status)) return false;
     await this.#fence(id);
     const outcome = await this.#store.finish({
       executionId: id,
@@ -271,7 +272,10 @@ export class DurableClient {
       error: { ErrorType: "TIDEMARK_STOPPED", ErrorMessage: "the execution was stopped", ...error },
       endedAtMs: this.#clock.nowMs(),
     });
-    return outcome === "finished";
+    if (outcome !== "finished") return false;
+    // An invocation that loaded the log between the fence and the end.
+    await this.#fence(id);
+    return true;
   }
 
   /** Lets a stopped execution go on. `false` unless it was stopped. */

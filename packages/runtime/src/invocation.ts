@@ -18,7 +18,7 @@ import {
   requestId,
 } from "@tidemark/protocol";
 import { errorObjectOf, type LambdaContext } from "@tidemark/sdk";
-import { type ExecutionStore, type Payloads, plainPayloads } from "@tidemark/store";
+import { type ExecutionStore, isHeldBy, type Payloads, plainPayloads } from "@tidemark/store";
 import type { Clock } from "./clock.js";
 import { lambdaContext } from "./lambda-context.js";
 import { Session } from "./session.js";
@@ -92,7 +92,7 @@ export class Invocation {
     const { store, head, maxBarrenInvocations } = this.#options;
     if (this.#options.clock.nowMs() >= head.timeoutAtMs) return this.#timeOut();
     const loaded = await store.load(this.executionId);
-    if (loaded === undefined || loaded.head.epoch !== this.epoch) return;
+    if (loaded === undefined || !isHeldBy(loaded.head, this.epoch)) return;
     const opened = await this.#session.open(loaded, (count, previous) => this.#mayInvoke(count, previous));
     switch (opened.kind) {
       case "superseded":

@@ -12,6 +12,7 @@ import {
   type CheckpointDurableExecutionResponse,
   checkpointToken,
   childExecutionId,
+  type DueEvent,
   type DurableExecutionClient,
   DurableExecutionClientError,
   type ExecutionHead,
@@ -167,7 +168,7 @@ export class Session implements DurableExecutionClient {
     const nowMs = this.#clock.nowMs();
     const previous = this.#previousInvocation(loaded.head, nowMs);
     const hasFailed = previous.error !== undefined;
-    const events = await this.#outsideEvents(loaded.inbox, nowMs);
+    const events = await this.#outsideEvents(loaded.inbox, takeDueEvents(this.#state, nowMs), nowMs);
     // A worker that stops hands over: neither the steps nor the invocation have failed.
     const wasHandedOver = previous.error?.ErrorType === WORKER_STOPPED;
     const interrupted =
@@ -285,22 +286,26 @@ export class Session implements DurableExecutionClient {
   }
 
   async #news(nowMs: number): Promise<OutsideEvent[]> {
+    const due = takeDueEvents(this.#state, nowMs);
     // Heartbeats do not announce themselves: look before a callback times out.
-    const next = this.#state.timers.peek();
-    const mayTimeOut = next !== undefined && next.dueAtMs <= nowMs && next.kind.startsWith("callback");
-    if (!this.#hasNews && !mayTimeOut) return this.#outsideEvents([], nowMs);
+    const mayTimeOut = due.some(({ event }) => event.kind === "callback_timed_out");
+    if (!this.#hasNews && !mayTimeOut) return this.#outsideEvents([], due, nowMs);
     this.#hasNews = false;
     const loaded = await this.#store.load(this.executionId);
     if (loaded === undefined) return [];
     this.#inboxCount = loaded.head.inboxCount;
-    return this.#outsideEvents(loaded.inbox, nowMs);
+    return this.#outsideEvents(loaded.inbox, due, nowMs);
   }
 
   /** What time and others have brought about, in the order in which it happened. */
-  async #outsideEvents(inbox: readonly InboxEvent[], nowMs: number): Promise<OutsideEvent[]> {
+  async #outsideEvents(
+    inbox: readonly InboxEvent[],
+    due: readonly DueEvent[],
+    nowMs: number,
+  ): Promise<OutsideEvent[]> {
     const happened: { readonly event: OutsideEvent; readonly atMs: number }[] = [];
     for (const posted of inbox) if (this.#isOpen(posted.event)) happened.push(posted);
-    for (const { event, dueAtMs } of takeDueEvents(this.#state, nowMs)) {
+    for (const { event, dueAtMs } of due) {
       const winner =
         event.kind === "callback_timed_out" ? await this.#claimTimeout(event, inbox, nowMs) : event;
       if (winner !== undefined) happened.push({ event: winner, atMs: dueAtMs });

@@ -16,10 +16,10 @@ import {
   NonDeterministicExecutionError,
   SerdesFailedError,
 } from "./errors.js";
-import type { LiveOperation, OperationKind, Settled } from "./lifecycle.js";
+import { ifWanted, type LiveOperation, type OperationKind, type Settled } from "./lifecycle.js";
 import type { DurableLogger } from "./logger.js";
 import { readValue, serialize } from "./payload.js";
-import { runIn, runSoonIn, Scope, settlementOf } from "./scope.js";
+import { runIn, runningIn, runSoonIn, Scope, settlementOf } from "./scope.js";
 import type { AnySerdes, Serdes } from "./serdes.js";
 
 export interface ChildConfig<T> {
@@ -96,14 +96,7 @@ export class ContextKind<T> implements OperationKind<T> {
       isRebuilding,
     });
     if (record === undefined && !this.#scope.isRebuilding) operation.update("START", NO_FIELDS, false);
-    const running = {
-      scope: this.#scope,
-      operationId: operation.id,
-      operationName: this.name,
-      attempt: undefined,
-      invocation: operation.engine,
-    };
-    runSoonIn(running, () => this.#run(operation, record));
+    runSoonIn(runningIn(operation, this.#scope), () => this.#run(operation, record));
   }
 
   #run(operation: LiveOperation<T>, record: Operation | undefined): void {
@@ -117,7 +110,9 @@ export class ContextKind<T> implements OperationKind<T> {
   #runBody(operation: LiveOperation<T>, record: Operation | undefined): Promise<T> {
     const { observer } = operation.engine;
     if (observer === undefined) return this.#body.run(this.#scope, operation);
-    const call = () => this.#body.run(this.#scope, operation);
+    // Hooks stand between, in async contexts of their own, and may take their time.
+    const run = () => this.#body.run(this.#scope, operation);
+    const call = () => ifWanted(operation, () => runIn(runningIn(operation, this.#scope), run));
     return observer.context(record ?? operation.describe(), record !== undefined, call);
   }
 

@@ -23,6 +23,7 @@ import { type Delivery, isVisible, recordedDeliveries, underWay } from "./delive
 import { onNextTurn, systemHost } from "./host.js";
 import type { PluginObserver } from "./plugin-observer.js";
 import { missingOperation } from "./replay-check.js";
+import { captureContext } from "./scope.js";
 import { Waiting } from "./waiting.js";
 
 /** Turns without any activity after which the code counts as idle. */
@@ -157,11 +158,6 @@ export class Engine {
     return handle === undefined ? this.#operations.get(operationId) : handle.record;
   }
 
-  /** What the log says of an operation that the code asks for now. */
-  recordOf(operationId: string): Operation | undefined {
-    return this.#operations.get(operationId);
-  }
-
   /** The operation with its payloads, which may have to be fetched. */
   readable(record: Operation): Operation | Promise<Operation> {
     const payloads = this.#options.client.hostOptions?.payloads;
@@ -179,7 +175,10 @@ export class Engine {
   whenReplayed(begin: () => void): void {
     const isOver = this.#replayLeft === 0 && !this.#isReplaying;
     if (isOver && this.#held.length === 0) begin();
-    else this.#held.push(begin);
+    else {
+      const asInContext = captureContext();
+      this.#held.push(() => asInContext(begin));
+    }
   }
 
   enqueue(update: OperationUpdate, isUrgent: boolean): void {
@@ -344,16 +343,13 @@ export class Engine {
 
   /** The log delivers an operation next that the code has not asked for (invariant 12). */
   #onBlocked(): void {
-    if (!this.#hasHandlerSettled) {
-      if (this.#idleTurns < IDLE_TURNS) {
-        this.#idleTurns += 1;
-        return this.#schedule();
-      }
-      const graceMs = this.#options.replayGraceMs ?? REPLAY_GRACE_MS;
-      this.#cancelGrace ??= systemHost.setTimer(() => this.#failMissing(), graceMs);
-      return;
+    if (this.#idleTurns < IDLE_TURNS) {
+      this.#idleTurns += 1;
+      return this.#schedule();
     }
-    this.#failMissing();
+    // Also when the handler has ended: code that it has left behind may still be on its way.
+    const graceMs = this.#options.replayGraceMs ?? REPLAY_GRACE_MS;
+    this.#cancelGrace ??= systemHost.setTimer(() => this.#failMissing(), graceMs);
   }
 
   /** The code has asked for what the replay waited for. */
@@ -363,8 +359,9 @@ export class Engine {
   }
 
   #failMissing(): void {
-    const operationId = this.#queue[this.#next]?.operationId ?? ([...this.#unclaimed][0] as string);
-    this.fail(missingOperation(this.find(operationId) as Operation, this.#hasHandlerSettled));
+    const operationId = this.#queue[this.#next]?.operationId ?? [...this.#unclaimed][0];
+    const missing = operationId === undefined ? undefined : this.find(operationId);
+    if (missing !== undefined) this.fail(missingOperation(missing, this.#hasHandlerSettled));
   }
 
   #onIdle(): void {

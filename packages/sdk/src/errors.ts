@@ -304,6 +304,15 @@ export function asError(value: unknown): Error {
  * itself; the cut shows.
  */
 export function errorObjectOf(value: unknown): ErrorObject {
+  try {
+    return recordOf(value);
+  } catch {
+    // A getter that does not throw every time.
+    return describe(unreadable(), new Set());
+  }
+}
+
+function recordOf(value: unknown): ErrorObject {
   const error = readable(value);
   const thrown = isError(error) && THROWN.has(error) ? THROWN.get(error)?.thrown : error;
   const object = describe(thrown, new Set());
@@ -375,7 +384,7 @@ function describe(thrown: unknown, seen: Set<unknown>): ErrorObject {
   const object: ErrorObject = { ErrorType: wellFormed(type ?? "Error"), ErrorMessage: wellFormed(message) };
   if (typeof errorData === "string") object.ErrorData = wellFormed(errorData);
   if (cause !== undefined && cause !== null && !seen.has(cause) && seen.size <= MAX_CAUSE_DEPTH) {
-    object.Cause = describe(cause, seen);
+    object.Cause = describe(readable(cause), seen);
   }
   return object;
 }
@@ -385,7 +394,7 @@ function nearestErrorData(thrown: unknown): string | undefined {
   for (let depth = 0; depth <= MAX_CAUSE_DEPTH && typeof error === "object" && error !== null; depth += 1) {
     const { errorData, cause } = error as { errorData?: unknown; cause?: unknown };
     if (typeof errorData === "string") return errorData;
-    error = cause;
+    error = readable(cause);
   }
   return undefined;
 }
@@ -457,9 +466,16 @@ function jsonBytes(value: unknown): number {
 /** What was thrown, or a stand-in when looking at it throws. */
 function readable(thrown: unknown): unknown {
   try {
-    const { message, name, cause, errorType, errorData } = (thrown ?? {}) as Partial<Record<string, unknown>>;
-    return [message, name, cause, errorType, errorData].length > 0 ? thrown : undefined;
+    const { message, name, code, cause, errorType, errorData } = (thrown ?? {}) as Partial<
+      Record<string, unknown>
+    >;
+    const members = [message, name, code, cause, errorType, errorData, isError(thrown)];
+    return members.length > 0 ? thrown : undefined;
   } catch {
-    return new Error("what was thrown cannot be read");
+    return unreadable();
   }
+}
+
+function unreadable(): Error {
+  return new Error("what was thrown cannot be read");
 }

@@ -81,8 +81,9 @@ export class LiveOperation<T> implements Handle {
   /** Find, check, and replay or begin. */
   start(): void {
     const { engine } = this;
-    if (engine.hasEnded || !this.isLive()) return;
-    const record = engine.recordOf(this.id);
+    if (engine.hasEnded) return;
+    const record = engine.find(this.id);
+    if (record === undefined && !this.isLive()) return;
     if (record !== undefined) {
       const mismatch = replayMismatch(record, this.#kind);
       if (mismatch !== undefined) return engine.fail(mismatch);
@@ -90,6 +91,8 @@ export class LiveOperation<T> implements Handle {
     this.record = record;
     if (record !== undefined && isSettled(record)) this.#fetch(record);
     engine.add(this);
+    // Code that was left behind claims what it has in the log: it is late, not gone.
+    if (!this.isLive()) return;
     if (this.#kind.isContext) return this.#begin(record);
     if (record !== undefined && isSettled(record)) return;
     // What had not settled when a rebuilt context ended never settles.
@@ -153,8 +156,15 @@ export class LiveOperation<T> implements Handle {
   }
 
   #settle(record: Operation): boolean | Promise<boolean> {
+    if (!this.#isHeard()) return false;
     const settled = this.#kind.read(record, this);
-    return "ok" in settled ? this.#sink.take(settled) : settled.then((read) => this.#sink.take(read));
+    if ("ok" in settled) return this.#sink.take(settled);
+    return settled.then((read) => (this.#isHeard() ? this.#sink.take(read) : false));
+  }
+
+  /** While hooks ran or a payload was read, the invocation or a context around may have ended (invariant 10). */
+  #isHeard(): boolean {
+    return !this.engine.hasEnded && this.isLive();
   }
 
   /** Asks for a transition. Nothing is recorded below a context that has ended (invariant 10). */
@@ -182,6 +192,14 @@ export class LiveOperation<T> implements Handle {
     if (name !== undefined) operation.Name = name;
     return operation;
   }
+}
+
+/** Calls `fn` unless the invocation or a context around has ended; what nobody waits for any more never settles. */
+export function ifWanted<T>(
+  operation: Pick<LiveOperation<unknown>, "engine" | "isLive">,
+  fn: () => Promise<T>,
+): Promise<T> {
+  return operation.engine.hasEnded || !operation.isLive() ? new Promise(() => {}) : fn();
 }
 
 /** Runs an operation for the user's code. */

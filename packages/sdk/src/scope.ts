@@ -63,6 +63,16 @@ interface Running {
   readonly invocation: object;
 }
 
+/** What the code of an operation belongs to: of a context with its scope, of a step's body without one. */
+export function runningIn(
+  operation: { readonly id: string; readonly name: string | undefined; readonly engine: object },
+  scope: Scope | undefined,
+  attempt?: number,
+): Running {
+  const { id, name, engine } = operation;
+  return { scope, operationId: id, operationName: name, attempt, invocation: engine };
+}
+
 const storage = new AsyncLocalStorage<Running>();
 
 export function currentlyRunning(): Running | undefined {
@@ -80,6 +90,13 @@ export function settlementOf<T>(fn: () => T | PromiseLike<T>): Promise<T> {
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/** Runs functions later as code of whoever runs now, with the async contexts of the user's code. */
+export type AsInContext = (fn: () => void) => void;
+
+export function captureContext(): AsInContext {
+  return AsyncLocalStorage.snapshot();
 }
 
 const resolved = Promise.resolve();

@@ -9,11 +9,11 @@ import { type Operation, TidemarkError } from "@tidemark/protocol";
 import { show } from "./arguments.js";
 import { type Duration, durationSeconds } from "./duration.js";
 import { asError, DurableOperationError, errorObjectOf, StepInterruptedError } from "./errors.js";
-import type { LiveOperation, OperationKind, Settled } from "./lifecycle.js";
+import { ifWanted, type LiveOperation, type OperationKind, type Settled } from "./lifecycle.js";
 import type { DurableContextLogger, DurableLogger, StepContext } from "./logger.js";
 import { readValue, serialize } from "./payload.js";
 import { type RetryDecision, retryPresets } from "./retry.js";
-import { runSoonIn, settlementOf } from "./scope.js";
+import { type AsInContext, captureContext, runIn, runningIn, runSoonIn, settlementOf } from "./scope.js";
 import type { AnySerdes, Serdes } from "./serdes.js";
 
 /** How often the body of one attempt may run. */
@@ -65,6 +65,8 @@ export class StepKind<T> implements OperationKind<T> {
   readonly name: string | undefined;
   readonly #spec: StepSpec;
   #awaitsStart = false;
+  /** Set while the caller's async contexts are not the current ones: what comes next begins in a turn. */
+  #asInContext: AsInContext | undefined;
   #attempt = 1;
   #operation!: LiveOperation<T>;
 
@@ -76,23 +78,33 @@ export class StepKind<T> implements OperationKind<T> {
   begin(operation: LiveOperation<T>, record: Operation | undefined): void {
     this.#operation = operation;
     this.#attempt = (record?.StepDetails?.Attempt ?? 0) + 1;
-    if (record?.Status === "PENDING") return this.#wait(record);
+    this.#asInContext = undefined;
+    if (record?.Status === "PENDING") {
+      this.#asInContext = captureContext();
+      return this.#wait(record);
+    }
     if (record?.Status === "STARTED") return this.#resume(record);
     const isAtMostOnce = this.#spec.semantics === StepSemantics.AtMostOncePerRetry;
     operation.update("START", {}, isAtMostOnce);
-    if (isAtMostOnce) this.#awaitsStart = true;
-    else this.#runSoon();
+    if (!isAtMostOnce) return this.#runSoon();
+    this.#awaitsStart = true;
+    this.#asInContext = captureContext();
   }
 
   progress(operation: LiveOperation<T>, record: Operation): void {
     if (record.Status === "READY") {
-      this.begin(operation, record);
+      this.#inContext(() => this.begin(operation, record));
     } else if (record.Status === "PENDING") {
       this.#wait(record);
     } else if (this.#awaitsStart) {
       this.#awaitsStart = false;
-      this.#runSoon();
+      this.#inContext(() => this.#runSoon());
     }
+  }
+
+  #inContext(fn: () => void): void {
+    if (this.#asInContext === undefined) fn();
+    else this.#asInContext(fn);
   }
 
   read(record: Operation, operation: LiveOperation<T>): Settled<T> | Promise<Settled<T>> {
@@ -120,14 +132,7 @@ export class StepKind<T> implements OperationKind<T> {
   #runSoon(): void {
     const operation = this.#operation;
     operation.engine.startBody(operation);
-    const running = {
-      scope: undefined,
-      operationId: operation.id,
-      operationName: this.name,
-      attempt: this.#attempt,
-      invocation: operation.engine,
-    };
-    runSoonIn(running, () => this.#run());
+    runSoonIn(runningIn(operation, undefined, this.#attempt), () => this.#run());
   }
 
   #run(): void {
@@ -149,7 +154,9 @@ export class StepKind<T> implements OperationKind<T> {
     const context = new BodyContext(this.#spec.logger, this.#attempt);
     if (observer === undefined) return this.#spec.fn(context);
     const record = operation.record ?? operation.describe();
-    return observer.attempt(record, this.#attempt, () => this.#spec.fn(context));
+    const run = () => this.#spec.fn(context);
+    const running = runningIn(operation, undefined, this.#attempt);
+    return observer.attempt(record, this.#attempt, () => ifWanted(operation, () => runIn(running, run)));
   }
 
   /** The body has run: what goes wrong from here on is not for the retry strategy, which would run it again. */
@@ -188,6 +195,7 @@ export class StepKind<T> implements OperationKind<T> {
     if (decision.delaySeconds === undefined) {
       this.#operation.update("FAIL", { Error: errorObjectOf(decision.error) }, true);
     } else {
+      this.#asInContext = captureContext();
       const StepOptions = { NextAttemptDelaySeconds: decision.delaySeconds };
       this.#operation.update("RETRY", { Error: errorObjectOf(decision.error), StepOptions }, true);
     }

@@ -3,10 +3,10 @@
 import type { Operation } from "@tidemark/protocol";
 import { durationSeconds } from "./duration.js";
 import { asError, DurableOperationError, errorObjectOf, SerdesFailedError } from "./errors.js";
-import type { LiveOperation, OperationKind, Settled } from "./lifecycle.js";
+import { ifWanted, type LiveOperation, type OperationKind, type Settled } from "./lifecycle.js";
 import type { DurableContextLogger, DurableLogger, WaitForConditionContext } from "./logger.js";
 import { deserialize, readValue, serialize } from "./payload.js";
-import { runIn } from "./scope.js";
+import { type AsInContext, captureContext, runIn, runningIn } from "./scope.js";
 import type { AnySerdes, Serdes } from "./serdes.js";
 import { BodyContext, notADecision } from "./step.js";
 import type { WaitForConditionWaitStrategyFunc } from "./wait-strategy.js";
@@ -42,6 +42,8 @@ export class WaitForConditionKind<T> implements OperationKind<T> {
   readonly name: string | undefined;
   readonly #spec: WaitForConditionSpec;
   #operation!: LiveOperation<T>;
+  /** Later checks begin in a turn, and not in the caller's async contexts. */
+  #asInContext!: AsInContext;
 
   constructor(spec: WaitForConditionSpec) {
     this.name = spec.name;
@@ -50,13 +52,14 @@ export class WaitForConditionKind<T> implements OperationKind<T> {
 
   begin(operation: LiveOperation<T>, record: Operation | undefined): void {
     this.#operation = operation;
+    this.#asInContext = captureContext();
     if (record?.Status === "PENDING") return this.progress(operation, record);
     if (record?.Status !== "STARTED") operation.update("START", {}, false);
     void this.#run(record);
   }
 
   progress(operation: LiveOperation<T>, record: Operation): void {
-    if (record.Status === "READY") this.begin(operation, record);
+    if (record.Status === "READY") this.#asInContext(() => this.begin(operation, record));
     else if (record.Status === "PENDING") {
       operation.engine.wait(operation, record.StepDetails?.NextAttemptTimestamp?.getTime());
     }
@@ -109,17 +112,13 @@ export class WaitForConditionKind<T> implements OperationKind<T> {
       attempt === 1 || record === undefined ? undefined : await operation.engine.readable(record);
     const state =
       attempt === 1 ? initialState : await deserialize(operation, serdes, recorded?.StepDetails?.Result);
-    const running = {
-      scope: undefined,
-      operationId: operation.id,
-      operationName: this.name,
-      attempt,
-      invocation: operation.engine,
-    };
+    const running = runningIn(operation, undefined, attempt);
     const context: WaitForConditionContext<DurableLogger> = new BodyContext(logger, attempt);
     const call = () => runIn(running, () => check(state, context));
     const { observer } = operation.engine;
     if (observer === undefined) return call();
-    return observer.attempt(operation.record ?? operation.describe(), attempt, call);
+    return observer.attempt(operation.record ?? operation.describe(), attempt, () =>
+      ifWanted(operation, call),
+    );
   }
 }
