@@ -23,6 +23,7 @@ export {
   type PayloadCodec,
   wrappedDataKeys,
 } from "./payload-codecs.js";
+export { type Collected, type CollectOptions, collectPayloads } from "./payload-collector.js";
 export { MemoryPayloadStore, type PayloadStore, type StoredPayload } from "./payload-store.js";
 export type { PayloadSummary } from "./payload-summary.js";
 export { Payloads, type PayloadsOptions, payloadPrefix, plainPayloads } from "./payloads.js";

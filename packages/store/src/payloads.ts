@@ -181,6 +181,16 @@ export class Payloads {
     return Buffer.from(decoded.buffer, decoded.byteOffset, decoded.length).toString();
   }
 
+  /** Removes the objects of an execution and of all that it has invoked; does nothing for an invoked one. */
+  async purge(executionId: string): Promise<void> {
+    if (this.#store === undefined || executionId.includes("~")) return;
+    const keys: string[] = [];
+    for await (const { key } of this.#store.list(payloadPrefix(executionId))) {
+      if (parsePayloadKey(key) !== undefined) keys.push(key);
+    }
+    await this.#store.delete(keys);
+  }
+
   /**
    * What to record for an error. One that is large, or to be encoded, keeps its type; the rest of it,
    * as JSON, becomes the stand-in in its `ErrorData`.
@@ -213,6 +223,20 @@ export const plainPayloads = new Payloads();
 export function payloadPrefix(executionId: string): string {
   const [root = ""] = executionId.split("~");
   return `${encodeURIComponent(root)}/`;
+}
+
+/** Root of the tree and SHA-256 in base64url. */
+const KEY = /^([^/]+)\/([\w-]{43})$/;
+
+/** What an object's key says; nothing of objects that are not payloads. */
+export function parsePayloadKey(key: string): { readonly root: string; readonly hash: string } | undefined {
+  const [, root, hash] = KEY.exec(key) ?? [];
+  if (root === undefined || hash === undefined) return undefined;
+  try {
+    return { root: decodeURIComponent(root), hash };
+  } catch {
+    return undefined;
+  }
 }
 
 function isOver(text: string, limitBytes: number): boolean {

@@ -1,0 +1,107 @@
+/**
+ * Owns the removal of objects that nothing points at: of writers that lost their place in the log
+ * or died before they used it, and of executions that have been removed.
+ *
+ * An object is removed only when the execution at the root of its tree has ended for good or is
+ * gone, so that nobody can be about to point at it; when its hash occurs nowhere in what is recorded
+ * of the tree; and when it is old.
+ */
+
+import { childExecutionId } from "@tidemark/protocol";
+import { hasEndedForGood } from "./head.js";
+import type { StoredPayload } from "./payload-store.js";
+import { parsePayloadKey } from "./payloads.js";
+import type { ExecutionStore, LoadedExecution } from "./port.js";
+
+export interface CollectOptions {
+  /** The store with its `payloads`. */
+  readonly store: ExecutionStore;
+  /** Now, in milliseconds since 1970. */
+  readonly nowMs: number;
+  /** Younger objects stay. Default: one day. */
+  readonly minAgeMs?: number;
+}
+
+export interface Collected {
+  readonly removed: number;
+  readonly removedBytes: number;
+  /** Objects that stay: pointed at, young, or of an execution that goes on. */
+  readonly kept: number;
+}
+
+interface Candidate extends StoredPayload {
+  readonly hash: string;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Removes objects of the payload store that nothing points at. It reads the list of all objects and
+ * the logs of the executions that old ones belong to.
+ *
+ * @example
+ * ```ts
+ * import { collectPayloads } from "@tidemark/store";
+ *
+ * const { removed, removedBytes } = await collectPayloads({ store, nowMs: Date.now() });
+ * ```
+ */
+export async function collectPayloads(options: CollectOptions): Promise<Collected> {
+  const { store, nowMs, minAgeMs = DAY_MS } = options;
+  const objects = store.payloads?.store;
+  if (objects === undefined) return { removed: 0, removedBytes: 0, kept: 0 };
+  const byRoot = new Map<string, Candidate[]>();
+  let count = 0;
+  for await (const object of objects.list("")) {
+    count += 1;
+    if (object.modifiedAtMs > nowMs - minAgeMs) continue;
+    const parsed = parsePayloadKey(object.key);
+    if (parsed === undefined) continue;
+    const candidate = { ...object, hash: parsed.hash };
+    const old = byRoot.get(parsed.root);
+    if (old === undefined) byRoot.set(parsed.root, [candidate]);
+    else old.push(candidate);
+  }
+  let removed = 0;
+  let removedBytes = 0;
+  for (const [root, old] of byRoot) {
+    const orphans = await orphansOf(store, root, old);
+    await objects.delete(orphans.map(({ key }) => key));
+    removed += orphans.length;
+    removedBytes += orphans.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+  return { removed, removedBytes, kept: count - removed };
+}
+
+async function orphansOf(
+  store: ExecutionStore,
+  root: string,
+  old: readonly Candidate[],
+): Promise<Candidate[]> {
+  let orphans = [...old];
+  const open = [root];
+  for (
+    let executionId = open.pop();
+    executionId !== undefined && orphans.length > 0;
+    executionId = open.pop()
+  ) {
+    const loaded = await store.load(executionId);
+    if (loaded === undefined) continue;
+    // One that was stopped can be resumed, and one that runs may be about to point at anything.
+    if (!hasEndedForGood(loaded.head.status)) return [];
+    const recorded = JSON.stringify(loaded);
+    orphans = orphans.filter(({ hash }) => !recorded.includes(hash));
+    open.push(...childrenOf(executionId, loaded));
+  }
+  return orphans;
+}
+
+function childrenOf(executionId: string, { entries }: LoadedExecution): string[] {
+  return entries.flatMap(({ records }) =>
+    records.flatMap(({ update }) =>
+      update?.Type === "CHAINED_INVOKE" && update.Id !== undefined
+        ? [childExecutionId(executionId, update.Id)]
+        : [],
+    ),
+  );
+}

@@ -1,0 +1,117 @@
+/** Objects that nothing points at are removed; what anything points at never is. */
+
+import type { LogEntry } from "@tidemark/protocol";
+import { collectPayloads, MemoryPayloadStore, MemoryStore, Payloads } from "@tidemark/store";
+import { VirtualClock } from "../kit/virtual-clock";
+import { createRig, type Rig } from "./rig";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const large = (text: string): string => text.repeat(50);
+
+/** The process dies when it appends for the n-th time: its objects are written, its entry is not. */
+class DiesAtAppend extends MemoryStore {
+  fatal: number | undefined;
+  #appends = 0;
+
+  override async append(executionId: string, entry: LogEntry): ReturnType<MemoryStore["append"]> {
+    this.#appends += 1;
+    return this.#appends === this.fatal ? new Promise(() => {}) : super.append(executionId, entry);
+  }
+}
+
+interface Setup {
+  readonly rig: Rig;
+  readonly store: DiesAtAppend;
+  readonly objects: MemoryPayloadStore;
+  readonly clock: VirtualClock;
+  keys(): Promise<string[]>;
+  collect(minAgeMs?: number): ReturnType<typeof collectPayloads>;
+}
+
+async function setup(): Promise<Setup> {
+  const clock = new VirtualClock();
+  const objects = new MemoryPayloadStore({ nowMs: () => clock.nowMs() });
+  const store = new DiesAtAppend({ payloads: new Payloads({ store: objects, inlineLimitBytes: 100 }) });
+  return {
+    rig: await createRig({ clock, store }),
+    store,
+    objects,
+    clock,
+    async keys() {
+      const found: string[] = [];
+      for await (const { key } of objects.list("")) found.push(key);
+      return found.sort();
+    },
+    collect: (minAgeMs) =>
+      collectPayloads({ store, nowMs: clock.nowMs(), ...(minAgeMs === undefined ? {} : { minAgeMs }) }),
+  };
+}
+
+describe("collectPayloads", () => {
+  it("removes what the losing side of a fork has written, and keeps all that the log points at", async () => {
+    const { rig, store, clock, keys, collect } = await setup();
+    rig.deploy("child", async (input) => ({ input, text: large("child ") }));
+    store.fatal = 2;
+    let runs = 0;
+    const id = await rig.begin(
+      async (input, context) => {
+        const first = await context.step("first", async () => large("first "));
+        runs += 1;
+        const forked = await context.step("forked", async () => large(`run ${runs} `));
+        const child = await context.invoke("child", { text: large("input ") });
+        return { input, first, forked, child };
+      },
+      { text: large("start ") },
+    );
+    const before = await keys();
+    rig.runtime.crash(id);
+    const ending = await rig.end(id);
+    const written = await keys();
+    expect(written).toEqual(expect.arrayContaining(before));
+    await clock.advanceTo(clock.nowMs() + 2 * DAY_MS);
+
+    const collected = await collect();
+
+    expect(collected.removed).toBe(1);
+    expect(collected.removedBytes).toBeGreaterThan(0);
+    expect(collected.kept).toBe(written.length - 1);
+    expect(await rig.runtime.client.result(id)).toEqual(ending.result);
+    expect(await rig.runtime.client.history(id)).not.toHaveLength(0);
+    expect(await collect()).toEqual({ removed: 0, removedBytes: 0, kept: collected.kept });
+  });
+
+  it("keeps everything of an execution that goes on or can be resumed, and everything that is young", async () => {
+    const { rig, clock, objects, keys, collect } = await setup();
+    const id = await rig.begin(async (_input, context) => {
+      const text = await context.step("step", async () => large("step "));
+      await context.wait({ minutes: 10 });
+      return text.length;
+    });
+    const prefix = (await keys())[0]?.split("/")[0];
+    const orphan = `${prefix}/${"A".repeat(43)}`;
+    await objects.put(orphan, Buffer.from("orphan"));
+    await clock.advanceTo(clock.nowMs() + 5_000);
+
+    expect((await collect(1_000)).removed).toBe(0);
+    await rig.runtime.client.stop(id);
+    expect((await collect(1_000)).removed).toBe(0);
+    await rig.runtime.client.resume(id);
+    expect(await rig.end(id)).toMatchObject({ status: "SUCCEEDED" });
+    expect((await collect()).removed).toBe(0);
+    expect((await collect(1_000)).removed).toBe(1);
+    expect(await keys()).not.toContain(orphan);
+  });
+
+  it("removes what belonged to executions that are gone, and leaves alone what is no payload", async () => {
+    const { rig, store, clock, objects, keys, collect } = await setup();
+    const id = await rig.begin(async (_input, context) => context.step("step", async () => large("step ")));
+    await rig.end(id);
+    await store.purge(id);
+    const others = ["readme.txt", "a/b", `%E0%A4%A/${"B".repeat(43)}`];
+    for (const key of others) await objects.put(key, Buffer.from("not ours"));
+    await clock.advanceTo(clock.nowMs() + 2 * DAY_MS);
+
+    expect((await collect()).removed).toBeGreaterThan(0);
+    expect(await keys()).toEqual([...others].sort());
+  });
+});
