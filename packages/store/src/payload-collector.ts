@@ -41,8 +41,6 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  *
  * @example
  * ```ts
- * import { collectPayloads } from "@tidemark/store";
- *
  * const { removed, removedBytes } = await collectPayloads({ store, nowMs: Date.now() });
  * ```
  */
