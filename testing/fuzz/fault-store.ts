@@ -22,7 +22,7 @@ export type FaultKind =
   | "freeze-before"
   /** The process stands still, and has the answer when it goes on. */
   | "freeze-after"
-  /** From now on the process cannot renew its leases; a second one runs beside it. */
+  /** For three leases the process cannot renew its own; a second one runs beside it. */
   | "lose-renewals";
 
 export const FAULT_KINDS: readonly FaultKind[] = [
@@ -55,6 +55,7 @@ export interface FaultHooks {
   /** A process that is needed beside or instead of this one. */
   spawn(): void;
   thawLater(process: Process, fault: Fault): void;
+  renewAgainLater(process: Process): void;
   appended(executionId: string, entry: LogEntry): void;
   finished(executionId: string): void;
 }
@@ -151,6 +152,7 @@ async function callWithFault(
     case "lose-renewals":
       process.losesRenewals = true;
       process.isStale = true;
+      hooks.renewAgainLater(process);
       hooks.spawn();
       return make();
   }

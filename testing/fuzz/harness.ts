@@ -215,6 +215,12 @@ class Run {
         if (thawAfterMs === undefined) this.#atEnd.push(() => process.thaw());
         else this.#clock.setTimer(() => process.thaw(), thawAfterMs);
       },
+      // A process that never renews and always claims first would run a long function again and again, until it is stopped.
+      renewAgainLater: (process) => {
+        this.#clock.setTimer(() => {
+          process.losesRenewals = false;
+        }, 3 * LEASE_MS);
+      },
       appended: (executionId, entry) => this.#world.appended(executionId, entry),
       finished: (executionId) => this.#world.finished(executionId),
     };
