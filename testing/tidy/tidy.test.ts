@@ -26,6 +26,12 @@ const LAYERS: Layers = {
     builtins: ["async_hooks", "console", "crypto", "fs", "fs/promises", "module", "path", "url", "util"],
   },
   store: { packages: ["protocol"], externals: [], builtins: ["crypto", "util", "zlib"] },
+  "payloads-s3": { packages: ["protocol", "store"], externals: ["@aws-sdk/client-s3"], builtins: [] },
+  "store-dynamodb": {
+    packages: ["protocol", "store"],
+    externals: ["@aws-sdk/client-dynamodb"],
+    builtins: ["crypto", "util", "zlib"],
+  },
   "store-sqlite": {
     packages: ["protocol", "store"],
     externals: ["@photostructure/sqlite"],
@@ -37,6 +43,8 @@ const LAYERS: Layers = {
 /** The outermost files: the only ones that may read the clock, set timers or draw random numbers. */
 const OUTERMOST: Exceptions = {
   "packages/sdk/src/host.ts": "the process's clock, timers and turns, behind the host port",
+  "packages/store-dynamodb/src/turn.ts":
+    "the store's turns, timers, clocks, nonces and jitter, behind functions of its own",
   "packages/store-sqlite/src/turn.ts": "the store's turns, timers and jitter, behind functions of its own",
   "packages/runtime/src/clock.ts": "the process's clock and timers, behind the clock port",
 };

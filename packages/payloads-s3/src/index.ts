@@ -1,0 +1,1 @@
+export { S3PayloadStore, type S3PayloadStoreOptions } from "./s3-payload-store.js";

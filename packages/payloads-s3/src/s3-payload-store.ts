@@ -1,0 +1,172 @@
+/**
+ * Owns payloads in an S3 bucket: one object a payload, under a prefix.
+ *
+ * It knows nothing of what payloads mean. S3 reads what was written (strong consistency), so a
+ * pointer that is in the log can be followed at once.
+ */
+
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  NoSuchKey,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  S3Client,
+  type S3ClientConfig,
+} from "@aws-sdk/client-s3";
+import { TidemarkError } from "@tidemark/protocol";
+import type { PayloadStore, StoredPayload } from "@tidemark/store";
+import { type Access, explained } from "./s3-errors.js";
+
+export interface S3PayloadStoreOptions {
+  readonly bucket: string;
+  /** Put before every key, as it is. Default: none. At most 256 characters. */
+  readonly prefix?: string;
+  /** Not destroyed by {@link S3PayloadStore.close}. Default: a client of its own. */
+  readonly client?: S3Client;
+  /** For a client of its own, such as `{ region: "eu-west-1" }`. */
+  readonly clientConfig?: S3ClientConfig;
+  /** How S3 encrypts the objects. Default: as the bucket says. */
+  readonly serverSideEncryption?: {
+    readonly algorithm: "AES256" | "aws:kms" | "aws:kms:dsse";
+    /** Of KMS. Default: the AWS managed key. */
+    readonly keyId?: string;
+  };
+}
+
+const MAX_PREFIX_LENGTH = 256;
+
+/** Source: S3 `DeleteObjects`. */
+const MAX_DELETES = 1000;
+
+/** Name of the metadata entry with the payload's summary. */
+const SUMMARY = "tidemark-summary";
+
+/** Source: S3, user-defined metadata; of 2 KB in all. */
+const MAX_SUMMARY_BYTES = 1024;
+
+/**
+ * Keeps payloads in an S3 bucket.
+ *
+ * @example
+ * ```ts
+ * const payloads = new Payloads({ store: new S3PayloadStore({ bucket: "orders-payloads", prefix: "tidemark/" }) });
+ * ```
+ */
+export class S3PayloadStore implements PayloadStore {
+  readonly name: string;
+  readonly #client: S3Client;
+  readonly #ownsClient: boolean;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #encryption: Partial<Pick<PutObjectCommandInput, "ServerSideEncryption" | "SSEKMSKeyId">>;
+
+  /** @throws TidemarkError `TIDEMARK_PAYLOAD_OPTIONS`. */
+  constructor(options: S3PayloadStoreOptions) {
+    const { bucket, prefix = "", client, clientConfig = {}, serverSideEncryption } = options;
+    if (typeof bucket !== "string" || bucket === "") {
+      throw optionsError(`bucket is ${JSON.stringify(bucket)}; pass the name of a bucket`);
+    }
+    if (typeof prefix !== "string" || prefix.length > MAX_PREFIX_LENGTH) {
+      throw optionsError(
+        `prefix is ${JSON.stringify(prefix)}; pass a text of at most ${MAX_PREFIX_LENGTH} characters`,
+      );
+    }
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+    this.name = `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}`;
+    this.#ownsClient = client === undefined;
+    this.#client = client ?? new S3Client(clientConfig);
+    this.#encryption = {
+      ...(serverSideEncryption === undefined ? {} : { ServerSideEncryption: serverSideEncryption.algorithm }),
+      ...(serverSideEncryption?.keyId === undefined ? {} : { SSEKMSKeyId: serverSideEncryption.keyId }),
+    };
+  }
+
+  async put(key: string, bytes: Uint8Array, summary: string | undefined): Promise<void> {
+    const text = summary === undefined ? undefined : headerText(summary);
+    const command = new PutObjectCommand({
+      Bucket: this.#bucket,
+      Key: this.#prefix + key,
+      Body: bytes,
+      ContentType: "application/octet-stream",
+      ...this.#encryption,
+      ...(text === undefined ? {} : { Metadata: { [SUMMARY]: text } }),
+    });
+    await this.#asking("s3:PutObject", this.#client.send(command));
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    const command = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#prefix + key });
+    const found = await this.#asking(
+      "s3:GetObject",
+      this.#client.send(command).then(
+        ({ Body }) => Body?.transformToByteArray(),
+        (error: unknown) => {
+          if (error instanceof NoSuchKey) return undefined;
+          throw error;
+        },
+      ),
+    );
+    return found;
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredPayload> {
+    let token: string | undefined;
+    do {
+      const command = new ListObjectsV2Command({
+        Bucket: this.#bucket,
+        Prefix: this.#prefix + prefix,
+        ...(token === undefined ? {} : { ContinuationToken: token }),
+      });
+      const page = await this.#asking("s3:ListBucket", this.#client.send(command));
+      for (const { Key = "", Size = 0, LastModified } of page.Contents ?? []) {
+        const key = Key.slice(this.#prefix.length);
+        yield { key, bytes: Size, modifiedAtMs: LastModified?.getTime() ?? Number.POSITIVE_INFINITY };
+      }
+      token = page.NextContinuationToken;
+    } while (token !== undefined);
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    for (let at = 0; at < keys.length; at += MAX_DELETES) {
+      const Objects = keys.slice(at, at + MAX_DELETES).map((key) => ({ Key: this.#prefix + key }));
+      const command = new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } });
+      const { Errors = [] } = await this.#asking("s3:DeleteObject", this.#client.send(command));
+      const [failed] = Errors;
+      if (failed !== undefined) {
+        throw new TidemarkError(
+          "TIDEMARK_PAYLOAD_STORE",
+          `${this.name}: ${Errors.length} of ${Objects.length} objects could not be deleted (${failed.Key}: ${failed.Code} ${failed.Message}); allow s3:DeleteObject, and delete again`,
+        );
+      }
+    }
+  }
+
+  /** Destroys the client, if it is its own. */
+  async close(): Promise<void> {
+    if (this.#ownsClient) this.#client.destroy();
+  }
+
+  async #asking<T>(action: Access["action"], answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw explained(error, { action, bucket: this.#bucket, prefix: this.#prefix });
+    }
+  }
+}
+
+/** A summary as a header takes it: ASCII, and short; none when it is too long. */
+function headerText(summary: string): string | undefined {
+  const ascii = summary.replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return ascii.length > MAX_SUMMARY_BYTES ? undefined : ascii;
+}
+
+function optionsError(problem: string): TidemarkError {
+  return new TidemarkError("TIDEMARK_PAYLOAD_OPTIONS", `S3PayloadStore: ${problem}`);
+}

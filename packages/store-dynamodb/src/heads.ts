@@ -1,0 +1,250 @@
+/**
+ * Owns the writes of one head: read it, decide with the functions that all stores share, write what they give
+ * if nobody else has written since.
+ *
+ * 1. A decision not to write is made on a strongly consistent read only; a write may be tried on a guess.
+ * 2. A condition that fails may mean that our own write has landed and its answer was lost (invariant 4): the
+ *    head holds the nonces of its last two writes and of its lease.
+ */
+
+import type { ExecutionHead } from "@tidemark/protocol";
+import { isTerminal } from "@tidemark/protocol";
+import {
+  type AcquireRequest,
+  acquiredHead,
+  hasUnseenEvent,
+  isHeldBy,
+  type NewExecution,
+  newHead,
+  resumedHead,
+  type SuspendRequest,
+  suspendedHead,
+} from "@tidemark/store";
+import { headItem, headKey, type ItemContext, inputItem, type StoredHead, storedHeadOf } from "./items.js";
+import { inputSortKey } from "./keys.js";
+import type { KnownExecutions } from "./known-executions.js";
+import type { Requests } from "./requests.js";
+import { itemTooLargeError } from "./store-errors.js";
+import { type Item, itemBytes, MAX_ITEM_BYTES, textOf } from "./text-attribute.js";
+import { uniqueToken } from "./turn.js";
+
+/** Larger inputs are items of their own: the head is written often, and a write costs its whole size. */
+const INLINE_INPUT_BYTES = 1024;
+
+interface Decision<T> {
+  readonly value: T;
+  /** The head to write; absent: nothing is to be written. */
+  readonly next?: ExecutionHead | undefined;
+}
+
+interface Decided<T> {
+  readonly value: T;
+  /** The head as it was written. */
+  readonly written?: StoredHead | undefined;
+}
+
+export class Heads {
+  readonly #requests: Requests;
+  readonly #context: ItemContext;
+  readonly #known: KnownExecutions;
+  /** Told of every head that this process has written. */
+  readonly #onWritten: (head: ExecutionHead) => void;
+
+  constructor(
+    requests: Requests,
+    context: ItemContext,
+    known: KnownExecutions,
+    onWritten: (head: ExecutionHead) => void,
+  ) {
+    this.#requests = requests;
+    this.#context = context;
+    this.#known = known;
+    this.#onWritten = onWritten;
+  }
+
+  /** A strongly consistent read, without an input that is apart. */
+  async read(executionId: string): Promise<StoredHead | undefined> {
+    return this.found(executionId, await this.#requests.get(headKey(executionId)));
+  }
+
+  /** Takes in what a strongly consistent read or a failed condition has shown. */
+  found(executionId: string, item: Item | undefined): StoredHead | undefined {
+    if (item === undefined) {
+      this.#known.gone(executionId);
+      return undefined;
+    }
+    const stored = storedHeadOf(item, this.#context);
+    this.#known.saw(stored);
+    return stored;
+  }
+
+  /** The head as the port gives it. */
+  async withInput(stored: StoredHead): Promise<ExecutionHead> {
+    if (!stored.hasInputApart) return stored.head;
+    const key = { ...headKey(stored.head.executionId), sk: { S: inputSortKey(stored.generation) } };
+    const input = textOf((await this.#requests.get(key))?.in);
+    return input === undefined ? stored.head : { ...stored.head, input };
+  }
+
+  async start(execution: NewExecution): Promise<{ created: boolean; head: ExecutionHead }> {
+    const { executionId, input } = execution;
+    const head = newHead(execution);
+    const hasInputApart = input !== undefined && Buffer.byteLength(input) > INLINE_INPUT_BYTES;
+    const { input: _input, ...small } = head;
+    const stored: StoredHead = {
+      head: hasInputApart ? small : head,
+      generation: uniqueToken().slice(0, 8),
+      nonce: uniqueToken(),
+      previousNonce: undefined,
+      leaseNonce: undefined,
+      hasInputApart,
+    };
+    // The input before the head that names it; if the head is refused, the input goes with the TTL.
+    if (hasInputApart) await this.#putInput(stored, input);
+    const refused = await this.#requests.put({
+      Item: await this.#item(stored),
+      ConditionExpression: "attribute_not_exists(pk)",
+    });
+    const found = refused === undefined ? undefined : this.found(executionId, refused.found);
+    if (found !== undefined && found.generation !== stored.generation)
+      return { created: false, head: await this.withInput(found) };
+    if (found === undefined) this.#wrote(stored);
+    return { created: true, head };
+  }
+
+  async acquire(request: AcquireRequest): Promise<ExecutionHead | undefined> {
+    const { written } = await this.change(request.executionId, (head) => ({
+      value: undefined,
+      next: head === undefined ? undefined : acquiredHead(head, request),
+    }));
+    return written === undefined ? undefined : this.withInput(written);
+  }
+
+  async renew(executionId: string, epoch: number, leaseUntilMs: number): Promise<boolean> {
+    const { value } = await this.change(executionId, (head) =>
+      head !== undefined && isHeldBy(head, epoch)
+        ? { value: true, next: { ...head, dueAtMs: leaseUntilMs } }
+        : { value: false },
+    );
+    return value;
+  }
+
+  async suspend(request: SuspendRequest): Promise<"suspended" | "inbox" | "superseded"> {
+    const { value } = await this.change<"suspended" | "inbox" | "superseded">(request.executionId, (head) => {
+      if (head === undefined || !isHeldBy(head, request.epoch)) return { value: "superseded" };
+      const value = hasUnseenEvent(head, request) ? "inbox" : "suspended";
+      return { value, next: suspendedHead(head, request) };
+    });
+    return value;
+  }
+
+  async resume(executionId: string, nowMs: number): Promise<boolean> {
+    const { value } = await this.change(executionId, (head) =>
+      head?.status === "STOPPED" ? { value: true, next: resumedHead(head, nowMs) } : { value: false },
+    );
+    return value;
+  }
+
+  /** Removes the head of an execution that has ended; its other items mean nothing without it. */
+  async remove(executionId: string): Promise<boolean> {
+    let stored = await this.read(executionId);
+    let wasTried = false;
+    while (stored !== undefined && isTerminal(stored.head.status)) {
+      const refused = await this.#requests.delete({ Key: headKey(executionId), ...unchangedSince(stored) });
+      wasTried = true;
+      if (refused === undefined) {
+        this.#known.gone(executionId);
+        return true;
+      }
+      stored = this.found(executionId, refused.found);
+    }
+    return wasTried && stored === undefined;
+  }
+
+  /** Reads, decides and writes, until the write lands or the decision is not to write. */
+  async change<T>(
+    executionId: string,
+    decide: (head: ExecutionHead | undefined) => Decision<T>,
+  ): Promise<Decided<T>> {
+    let stored = this.#known.head(executionId);
+    let isGuess = stored !== undefined;
+    stored ??= await this.read(executionId);
+    for (;;) {
+      const { value, next } = decide(stored?.head);
+      if (stored === undefined || next === undefined) {
+        if (!isGuess) return { value };
+        isGuess = false;
+        stored = await this.read(executionId);
+        continue;
+      }
+      const tried = successor(stored, next);
+      const refused = await this.put(tried, stored);
+      if (refused === undefined) return { value, written: tried };
+      isGuess = false;
+      stored = this.found(executionId, refused.found);
+      // As it was written, not as it is found: another may have taken the lease since.
+      if (stored !== undefined && isWrittenBy(stored, tried)) return { value, written: tried };
+    }
+  }
+
+  /** Writes a head if nobody has written since `before`. */
+  async put(stored: StoredHead, before: StoredHead): Promise<{ found: Item | undefined } | undefined> {
+    const refused = await this.#requests.put({ Item: await this.#item(stored), ...unchangedSince(before) });
+    if (refused === undefined) this.#wrote(stored);
+    return refused;
+  }
+
+  /** The same as a part of a transaction; tell {@link transacted} when it has landed. */
+  async putPart(stored: StoredHead, before: StoredHead) {
+    return {
+      Put: {
+        TableName: this.#context.tableName,
+        Item: await this.#item(stored),
+        ReturnValuesOnConditionCheckFailure: "ALL_OLD" as const,
+        ...unchangedSince(before),
+      },
+    };
+  }
+
+  transacted(stored: StoredHead): void {
+    this.#wrote(stored);
+  }
+
+  #wrote(stored: StoredHead): void {
+    this.#known.saw(stored);
+    this.#onWritten(stored.head);
+  }
+
+  async #putInput(stored: StoredHead, input: string): Promise<void> {
+    const item = await inputItem(stored, input);
+    this.#checkSize(item, `the input of execution ${stored.head.executionId}`);
+    await this.#requests.put({ Item: item });
+  }
+
+  async #item(stored: StoredHead): Promise<Item> {
+    const item = await headItem(stored, this.#context);
+    this.#checkSize(item, `the result of execution ${stored.head.executionId}`);
+    return item;
+  }
+
+  #checkSize(item: Item, what: string): void {
+    const bytes = itemBytes(item);
+    if (bytes > MAX_ITEM_BYTES) throw itemTooLargeError(this.#context.tableName, what, bytes, MAX_ITEM_BYTES);
+  }
+}
+
+/** The same execution with its next head. */
+export function successor(stored: StoredHead, head: ExecutionHead): StoredHead {
+  const nonce = uniqueToken();
+  const leaseNonce = head.epoch > stored.head.epoch ? nonce : stored.leaseNonce;
+  return { ...stored, head, nonce, previousNonce: stored.nonce, leaseNonce };
+}
+
+/** Whether a write has landed, also when another has followed; of a lease, also when many have. */
+export function isWrittenBy(found: StoredHead, { nonce }: StoredHead): boolean {
+  return found.nonce === nonce || found.previousNonce === nonce || found.leaseNonce === nonce;
+}
+
+function unchangedSince({ nonce }: StoredHead) {
+  return { ConditionExpression: "n = :before", ExpressionAttributeValues: { ":before": { S: nonce } } };
+}

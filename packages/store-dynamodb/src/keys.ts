@@ -1,0 +1,83 @@
+/**
+ * Owns how partitions, items and shards are named. Pure.
+ *
+ * An execution that was removed may be started again under its id, while items of the removed one
+ * are still there: DynamoDB's TTL deletes items one by one, in any order, days late. So every head
+ * draws a generation, and what belongs to it carries the generation in its sort key.
+ */
+
+/** The partition of the functions; the sort key is the function's name. */
+export const FUNCTIONS_PARTITION = "F";
+/** Sorts before all other items of an execution, so that a query reads the head first. */
+export const HEAD_SORT_KEY = "H";
+
+/** Room for 10^10 entries of one execution. */
+const SEQUENCE_DIGITS = 10;
+/** Milliseconds until the year 33658. */
+const TIME_DIGITS = 15;
+
+const EXECUTION_PREFIX = "E#";
+
+export function executionPartition(executionId: string): string {
+  return `${EXECUTION_PREFIX}${executionId}`;
+}
+
+export function executionIdOf(partition: string): string {
+  return partition.slice(EXECUTION_PREFIX.length);
+}
+
+export function entryPrefix(generation: string): string {
+  return `L#${generation}#`;
+}
+
+export function entrySortKey(generation: string, sequence: number): string {
+  return entryPrefix(generation) + String(sequence).padStart(SEQUENCE_DIGITS, "0");
+}
+
+export function eventPrefix(generation: string): string {
+  return `I#${generation}#`;
+}
+
+export function eventSortKey(generation: string, key: string): string {
+  return eventPrefix(generation) + key;
+}
+
+export function inputSortKey(generation: string): string {
+  return `P#${generation}`;
+}
+
+/** Sorts by start and then by id. */
+export function listSortKey(startedAtMs: number, executionId: string): string {
+  return `${listTime(startedAtMs)}#${executionId}`;
+}
+
+/** Before all sort keys of this millisecond and after all earlier ones. */
+export function listTime(startedAtMs: number): string {
+  return String(Math.max(startedAtMs, 0)).padStart(TIME_DIGITS, "0");
+}
+
+export function startedOf(sortKey: string): { readonly startedAtMs: number; readonly executionId: string } {
+  const time = sortKey.slice(0, TIME_DIGITS);
+  return { startedAtMs: Number(time), executionId: sortKey.slice(TIME_DIGITS + 1) };
+}
+
+/** A partition of either index: one shard of one function. */
+export function indexPartition(functionName: string, shard: number): string {
+  return `${shard}#${functionName}`;
+}
+
+/** All partitions of these functions in either index. */
+export function indexPartitions(functionNames: readonly string[], shards: number): string[] {
+  return functionNames.flatMap((name) =>
+    Array.from({ length: shards }, (_, shard) => indexPartition(name, shard)),
+  );
+}
+
+/** The shard that an execution belongs to: FNV-1a of its id. */
+export function shardOf(executionId: string, shards: number): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < executionId.length; index++) {
+    hash = Math.imul(hash ^ executionId.charCodeAt(index), 0x01000193) >>> 0;
+  }
+  return hash % shards;
+}
