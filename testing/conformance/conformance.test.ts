@@ -1,10 +1,10 @@
 /** One test for each conformance case, on the memory store. `npm run conformance` runs more. */
 
+import { createTestRuntime } from "../kit/test-runtime";
 import { casesDirectory, loadCases } from "./cases";
 import { EXCEPTIONS, MAX_EXCEPTIONS } from "./exceptions";
 import { describeFailure } from "./report";
 import { runCase } from "./runner";
-import { runtimeOn } from "./stores";
 
 const loaded = loadCases(casesDirectory());
 
@@ -16,7 +16,7 @@ if (loaded.cases === undefined) {
   describe(`the ${loaded.cases.length} conformance cases`, () => {
     for (const testCase of loaded.cases) {
       it(`${testCase.id} ${testCase.description}`, async () => {
-        const report = await runCase(testCase, runtimeOn("memory"));
+        const report = await runCase(testCase, createTestRuntime);
         const isException = testCase.id in EXCEPTIONS;
         if (!report.passed && !isException) throw new Error(describeFailure(report));
         if (report.passed && isException) throw new Error("it passes; take it off the list of exceptions");

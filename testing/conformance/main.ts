@@ -1,5 +1,5 @@
 /**
- * Runs the conformance cases: `npm run conformance [-- --only 4-1,plugin] [--store memory|sqlite]`,
+ * Runs the conformance cases: `npm run conformance [-- --only 4-1,plugin] [--store memory|payloads|sqlite|dynamodb]`,
  * where `--only` takes numbers of cases and names of suites.
  *
  * Prints what is wrong with each failing case. The last line of the output is one JSON object. Fails
@@ -10,7 +10,7 @@ import { type ConformanceCase, casesDirectory, loadCases } from "./cases";
 import { EXCEPTIONS, MAX_EXCEPTIONS } from "./exceptions";
 import { describeFailure } from "./report";
 import { type CreateRuntime, runCase } from "./runner";
-import { runtimeOn, STORE_NAMES, type StoreName } from "./stores";
+import { runtimesOn } from "./stores";
 
 interface Totals {
   passed: number;
@@ -19,16 +19,17 @@ interface Totals {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const createRuntime = runtimeOn(storeName(args));
+  const runtimes = await runtimesOn(optionOf(args, "--store") ?? "memory");
   const totals: Totals = { passed: 0, failed: 0, excepted: 0 };
   const loaded = loadCases(casesDirectory());
   if (loaded.cases === undefined) {
     console.log(`no conformance cases were run: ${loaded.missing}`);
   } else {
     const cases = chosenCases(loaded.cases, optionOf(args, "--only"));
-    for (const testCase of cases) await runAndCount(testCase, createRuntime, totals);
+    for (const testCase of cases) await runAndCount(testCase, runtimes.create, totals);
     console.log(`${cases.length} of ${loaded.cases.length} conformance cases were run`);
   }
+  await runtimes.close();
   console.log(JSON.stringify(totals));
   if (totals.failed > 0 || totals.excepted > MAX_EXCEPTIONS) process.exitCode = 1;
 }
@@ -63,13 +64,6 @@ function chosenCases(
   const unknown = names.filter((name) => !cases.some(({ id, suite }) => id === name || suite === name));
   if (unknown.length > 0) throw new Error(`--only: no such case or suite: ${unknown.join(", ")}`);
   return cases.filter(({ id, suite }) => names.includes(id) || names.includes(suite));
-}
-
-function storeName(args: readonly string[]): StoreName {
-  const given = optionOf(args, "--store") ?? "memory";
-  const name = STORE_NAMES.find((known) => known === given);
-  if (name === undefined) throw new Error(`--store: ${given} is none of ${STORE_NAMES.join(", ")}`);
-  return name;
 }
 
 function optionOf(args: readonly string[], option: string): string | undefined {

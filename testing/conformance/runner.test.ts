@@ -1,7 +1,7 @@
+import { createTestRuntime } from "../kit/test-runtime";
 import { type ConformanceCase, parseCase } from "./cases";
 import { describeFailure } from "./report";
 import { type CaseReport, runCase } from "./runner";
-import { runtimeOn } from "./stores";
 
 /** The case 2-1 in short, with one line exchanged. */
 function waitCase(change: { readonly from?: string; readonly to?: string } = {}): ConformanceCase {
@@ -24,7 +24,7 @@ ExpectedExecutionHistory:
 }
 
 function run(testCase: ConformanceCase): Promise<CaseReport> {
-  return runCase(testCase, runtimeOn("memory"));
+  return runCase(testCase, createTestRuntime);
 }
 
 describe("running a case", () => {

@@ -260,6 +260,19 @@ export function leaseContract(store: () => ExecutionStore): void {
       });
     });
 
+    it("tells that it is due before the lease would have ended, which others wait for", async () => {
+      for (const id of ["now", "soon", "later", "never"]) await startRunning(store(), id);
+      const told: string[] = [];
+      store().onChange((id) => told.push(id));
+
+      await store().suspend(suspension("now", { dueAtMs: T0 }));
+      await store().suspend(suspension("soon", { dueAtMs: T0 + LEASE_MS - 1 }));
+      await store().suspend(suspension("later", { dueAtMs: T0 + LEASE_MS }));
+      await store().suspend(suspension("never"));
+
+      expect(told).toEqual(["now", "soon"]);
+    });
+
     it("does not mind events that it has seen, or that wake nobody", async () => {
       await startRunning(store(), "e1");
       await store().post(message("e1", { key: "a" }));

@@ -67,7 +67,13 @@ async function examine(facts: RunFacts): Promise<Checked> {
     const { status, functionName } = loaded.head;
     const hasEnded = status === "SUCCEEDED" || status === "FAILED";
     if (functionName === FUNCTIONS.program && hasEnded) {
-      replays.set(id, await replayFully(loaded, facts.program.plugin === "all"));
+      replays.set(
+        id,
+        await replayFully(loaded, {
+          hasPlugin: facts.program.plugin === "all",
+          payloads: facts.payloads,
+        }),
+      );
     }
   }
   return { facts, logs, replays };

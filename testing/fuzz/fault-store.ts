@@ -52,6 +52,8 @@ export interface FaultHooks {
   faultAt(call: number): Fault | undefined;
   /** Something has happened: time must not move yet. */
   touch(): void;
+  /** Time does not move while `work` goes on. */
+  busyWhile<T>(work: Promise<T>): Promise<T>;
   /** A process that is needed beside or instead of this one. */
   spawn(): void;
   thawLater(process: Process, fault: Fault): void;
@@ -89,8 +91,7 @@ async function apply(
   hooks: FaultHooks,
 ): Promise<unknown> {
   const method = Reflect.get(target, property, target) as (...all: unknown[]) => Promise<unknown>;
-  const result = await method.apply(target, args);
-  hooks.touch();
+  const result = await hooks.busyWhile(method.apply(target, args));
   if (property === "append" && (result as { appended: boolean }).appended) {
     hooks.appended(args[0] as string, args[1] as LogEntry);
   }

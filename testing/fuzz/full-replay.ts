@@ -7,6 +7,7 @@ import type {
   DurableExecutionClient,
   DurableExecutionInvocationOutput,
   ErrorObject,
+  PayloadReader,
 } from "@tidemark/protocol";
 import type { LambdaContext } from "@tidemark/sdk";
 import type { LoadedExecution } from "@tidemark/store";
@@ -33,20 +34,31 @@ export interface FullReplay {
 /** Longer than the SDK's grace for code that does not ask for what comes next. */
 const PATIENCE_MS = 60_000;
 
-/** Replays an execution that has ended, in a process with a plugin or without. */
-export function replayFully(loaded: LoadedExecution, hasPlugin: boolean): Promise<FullReplay> {
-  const clock = new VirtualClock({ startMs: loaded.head.endedAtMs ?? loaded.head.startedAtMs });
-  return withVirtualTimers(clock, () => drive(loaded, clock, hasPlugin));
+export interface ReplayOptions {
+  /** In a process with a plugin. */
+  readonly hasPlugin: boolean;
+  /** Reads what stands for payloads in the log. */
+  readonly payloads: PayloadReader;
 }
 
-async function drive(loaded: LoadedExecution, clock: VirtualClock, hasPlugin: boolean): Promise<FullReplay> {
+/** Replays an execution that has ended. */
+export function replayFully(loaded: LoadedExecution, options: ReplayOptions): Promise<FullReplay> {
+  const clock = new VirtualClock({ startMs: loaded.head.endedAtMs ?? loaded.head.startedAtMs });
+  return withVirtualTimers(clock, () => drive(loaded, clock, options));
+}
+
+async function drive(
+  loaded: LoadedExecution,
+  clock: VirtualClock,
+  { hasPlugin, payloads }: ReplayOptions,
+): Promise<FullReplay> {
   const writes: string[] = [];
   // The world is not asked anything: nothing runs but the code.
   const world = new World(clock, undefined as never);
   world.isOver = true;
   const process = new Process(-1, clock);
   const handler = programHandler(world, process, hasPlugin ? [slowPlugin(world, process)] : []);
-  const event = recordedEvent(loaded, readOnlyClient(clock, writes));
+  const event = recordedEvent(loaded, readOnlyClient(clock, payloads, writes));
   const running = handler(event, { awsRequestId: "replay" } as LambdaContext);
   const ended = await settledWithin(clock, running, PATIENCE_MS);
   const facts = {
@@ -69,14 +81,28 @@ function outcomeOf(
   return { status: "PENDING" };
 }
 
-function readOnlyClient(clock: VirtualClock, writes: string[]): DurableExecutionClient {
+function readOnlyClient(
+  clock: VirtualClock,
+  payloads: PayloadReader,
+  writes: string[],
+): DurableExecutionClient {
   return {
-    hostOptions: { host: clock },
+    hostOptions: { host: clock, payloads: heldReader(clock, payloads) },
     checkpoint: async ({ Updates = [] }) => {
       writes.push(...Updates.map(({ Id, Type, Action, Name }) => `${Action} ${Type} ${Id} ${Name ?? ""}`));
       if (Updates.length === 0) writes.push("asked for news");
       return { NewExecutionState: { Operations: [] } };
     },
     getExecutionState: async () => ({ Operations: [] }),
+  };
+}
+
+/** Time does not move while a payload is read. */
+function heldReader(clock: VirtualClock, payloads: PayloadReader): PayloadReader {
+  const held = <T>(read: T | Promise<T>): T | Promise<T> =>
+    read instanceof Promise ? clock.busyWhile(read) : read;
+  return {
+    read: (text) => held(payloads.read(text)),
+    readError: (error) => held(payloads.readError(error)),
   };
 }

@@ -5,10 +5,18 @@
  * `STUCK_MS` of it is stuck.
  */
 
+import type { ExecutionHead, PayloadReader } from "@tidemark/protocol";
 import { DurableClient, type PlainHandler, Worker } from "@tidemark/runtime";
-import { type ExecutionStore, type LoadedExecution, MemoryStore } from "@tidemark/store";
+import {
+  type ExecutionStore,
+  type LoadedExecution,
+  MemoryStore,
+  type Payloads,
+  plainPayloads,
+} from "@tidemark/store";
 import { VirtualClock } from "../kit/virtual-clock";
 import { withVirtualTimers } from "../kit/virtual-timers";
+import { watchedStore } from "../kit/watched-store";
 import { type Fault, type FaultHooks, faultStore } from "./fault-store";
 import { inputOf, ProgramError, programHandler } from "./interpret";
 import { FUNCTIONS, type PlainInput, takeTime } from "./operations";
@@ -42,6 +50,8 @@ export interface RunFacts {
   readonly faults: readonly Fault[];
   readonly world: World;
   readonly rootId: string;
+  /** Reads what stands for payloads in the logs. */
+  readonly payloads: PayloadReader;
   /** By id, the root first. */
   readonly executions: ReadonlyMap<string, LoadedExecution>;
   /** Calls to the store. */
@@ -83,7 +93,7 @@ class Run {
     this.#options = options;
     this.#clock = clock;
     this.#store = options.store ?? new MemoryStore();
-    this.#client = new DurableClient({ store: this.#store, clock });
+    this.#client = new DurableClient({ store: watchedStore(this.#store, clock).store, clock });
     this.#world = new World(clock, this.#client);
     this.#world.lastProgressMs = clock.nowMs();
   }
@@ -106,6 +116,7 @@ class Run {
       faults,
       world: this.#world,
       rootId: executionId,
+      payloads: this.#payloads,
       executions,
       calls: this.#calls,
       timers: this.#processes.reduce((sum, { timers }) => sum + timers, 0),
@@ -156,9 +167,24 @@ class Run {
     for (const { executionId } of heads) {
       if (executionId !== rootId && !executionId.startsWith(`${rootId}~`)) continue;
       const execution = await this.#store.load(executionId);
-      if (execution !== undefined) loaded.set(executionId, execution);
+      if (execution === undefined) continue;
+      loaded.set(executionId, { ...execution, head: await this.#whole(execution.head) });
     }
     return loaded;
+  }
+
+  /** The head with the payloads that the programs gave. */
+  async #whole(head: ExecutionHead): Promise<ExecutionHead> {
+    const { result, error } = head;
+    return {
+      ...head,
+      ...(result === undefined ? {} : { result: await this.#payloads.read(result) }),
+      ...(error === undefined ? {} : { error: await this.#payloads.readError(error) }),
+    };
+  }
+
+  get #payloads(): Payloads {
+    return this.#store.payloads ?? plainPayloads;
   }
 
   #spawn(): void {
@@ -210,6 +236,7 @@ class Run {
       nextCall: () => this.#nextCall(),
       faultAt: (call) => (this.#world.isOver ? undefined : faults.find(({ at }) => at === call)),
       touch: () => this.#clock.touch(),
+      busyWhile: (work) => this.#clock.busyWhile(work),
       spawn: () => void setImmediate(() => this.#spawn()),
       thawLater: (process, { thawAfterMs }) => {
         if (thawAfterMs === undefined) this.#atEnd.push(() => process.thaw());

@@ -1,16 +1,13 @@
 /**
- * Owns the long run: `npm run fuzz -- --runs N --seed S [--store memory|sqlite] [--plans N] [--kind calm|wild]`.
+ * Owns the long run: `npm run fuzz -- --runs N --seed S [--store memory|payloads|sqlite|dynamodb] [--plans N] [--kind calm|wild]`.
  *
  * The last line is one JSON object. The exit code is not 0 when a program failed; that program is
  * printed, minimised, with the line for `testing/fuzz/regressions`.
  */
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { ExecutionStore } from "@tidemark/store";
-import { SqliteStore } from "@tidemark/store-sqlite";
+import { storeSource } from "../engines/stores";
 import { campaign } from "./campaign";
 import { survey } from "./survey";
 
@@ -31,12 +28,9 @@ const { values } = parseArgs({
 async function main(): Promise<number> {
   const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
   if (values.survey) return surveyed(seed);
-  const directory = await mkdtemp(join(tmpdir(), "tidemark-fuzz-"));
-  let sqlite: SqliteStore | undefined;
-  if (values.store === "sqlite") {
-    sqlite = await SqliteStore.open({ path: join(directory, "store.db"), durability: "normal" });
-  }
-  const openStore = sqlite === undefined ? undefined : async (): Promise<ExecutionStore> => sqlite;
+  const source = await storeSource(values.store);
+  const shared = values.store === "memory" ? undefined : await source.open();
+  const openStore = shared === undefined ? undefined : async (): Promise<ExecutionStore> => shared;
   try {
     const outcome = await campaign({
       runs: Number(values.runs),
@@ -52,8 +46,7 @@ async function main(): Promise<number> {
     console.log(JSON.stringify({ runs, interruptions, failed, seed }));
     return failed === 0 ? 0 : 1;
   } finally {
-    await sqlite?.close();
-    await rm(directory, { recursive: true });
+    await source.close();
   }
 }
 

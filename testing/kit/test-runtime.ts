@@ -2,7 +2,7 @@
 
 import type { ErrorObject, HistoryEvent } from "@tidemark/protocol";
 import { DurableClient, type DurableHandler, type PlainHandler, Worker } from "@tidemark/runtime";
-import { type ExecutionStore, MemoryStore } from "@tidemark/store";
+import { type ExecutionStore, MemoryStore, plainPayloads } from "@tidemark/store";
 import { VirtualClock } from "./virtual-clock";
 import { watchedStore } from "./watched-store";
 
@@ -68,7 +68,7 @@ class VirtualRuntime implements TestRuntime {
     this.store = store;
     this.clock = clock;
     this.#options = options;
-    this.#watched = watchedStore(store, () => clock.touch());
+    this.#watched = watchedStore(store, clock);
     this.client = new DurableClient({ store: this.#watched.store, clock });
   }
 
@@ -100,6 +100,7 @@ class VirtualRuntime implements TestRuntime {
   }
 
   async runToEnd(executionId: string): Promise<ExecutionOutcome> {
+    const { payloads = plainPayloads } = this.store;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       // A crash leaves no worker behind.
       await this.settle();
@@ -108,7 +109,11 @@ class VirtualRuntime implements TestRuntime {
       const { status, result, error } = head;
       const next = this.clock.nextTimerMs;
       if ((status !== "PENDING" && status !== "RUNNING") || next === undefined)
-        return { status, result, error };
+        return {
+          status,
+          result: result === undefined ? undefined : await payloads.read(result),
+          error: error === undefined ? undefined : await payloads.readError(error),
+        };
       await this.clock.advanceTo(next);
     }
     throw new Error(`execution ${executionId} has not ended after ${MAX_ROUNDS} timers`);

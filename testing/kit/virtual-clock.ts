@@ -28,6 +28,7 @@ export class VirtualClock implements Clock {
   #nowMs: number;
   #order = 0;
   #activity = 0;
+  #busy = 0;
   readonly #cancelled = new Set<number>();
   readonly #timers = new DueQueue<VirtualTimer>((timer) => !this.#cancelled.has(timer.order));
 
@@ -52,6 +53,17 @@ export class VirtualClock implements Clock {
     this.#activity += 1;
   }
 
+  /** Time does not move while `work` goes on: a store on a network takes turns that nobody can count. */
+  async busyWhile<T>(work: Promise<T>): Promise<T> {
+    this.#busy += 1;
+    try {
+      return await work;
+    } finally {
+      this.#busy -= 1;
+      this.#activity += 1;
+    }
+  }
+
   get nextTimerMs(): number | undefined {
     return this.#timers.peek()?.dueAtMs;
   }
@@ -60,7 +72,7 @@ export class VirtualClock implements Clock {
   async quiet(): Promise<void> {
     let seen = -1;
     for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
-      if (seen !== this.#activity) quiet = 0;
+      if (seen !== this.#activity || this.#busy > 0) quiet = 0;
       seen = this.#activity;
       await new Promise((resolve) => setImmediate(resolve));
     }

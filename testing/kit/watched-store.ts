@@ -1,6 +1,7 @@
 /** Owns a store that tells of every call, and that can cut an invocation off as the death of its process would. */
 
 import type { ExecutionStore } from "@tidemark/store";
+import type { VirtualClock } from "./virtual-clock";
 
 export interface WatchedStore {
   readonly store: ExecutionStore;
@@ -11,7 +12,7 @@ export interface WatchedStore {
 const never = (): Promise<never> => new Promise(() => {});
 
 /** Calls that an invocation makes with its epoch, and how to see which one. */
-export function watchedStore(inner: ExecutionStore, touch: () => void): WatchedStore {
+export function watchedStore(inner: ExecutionStore, clock: VirtualClock): WatchedStore {
   /** Newest epoch that has been cut off, by execution. */
   const cut = new Map<string, number>();
   const newest = new Map<string, number>();
@@ -22,13 +23,12 @@ export function watchedStore(inner: ExecutionStore, touch: () => void): WatchedS
       const member = Reflect.get(target, property, target);
       if (typeof member !== "function") return member;
       return (...args: unknown[]) => {
-        touch();
+        clock.touch();
         const epoch = epochOf(property, args);
         if (epoch !== undefined && isCut(epoch.executionId, epoch.epoch)) return never();
         const result = member.apply(target, args);
         if (!(result instanceof Promise)) return result;
-        return result.then((value: unknown) => {
-          touch();
+        return clock.busyWhile(result).then((value: unknown) => {
           if (property === "acquire" && value !== undefined) {
             const head = value as { executionId: string; epoch: number };
             newest.set(head.executionId, head.epoch);

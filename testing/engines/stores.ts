@@ -1,0 +1,99 @@
+/**
+ * Owns the stores that whole suites run on, by name: each on its real engine, set up by itself.
+ *
+ * `dynamodb` keeps payloads over the inline limit in S3; `payloads` is memory with every payload
+ * encrypted, and those over 40 bytes elsewhere.
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { S3PayloadStore } from "@tidemark/payloads-s3";
+import {
+  aesGcmCodec,
+  type ExecutionStore,
+  localDataKeys,
+  MemoryPayloadStore,
+  MemoryStore,
+  Payloads,
+} from "@tidemark/store";
+import { DynamoDbStore } from "@tidemark/store-dynamodb";
+import { SqliteStore } from "@tidemark/store-sqlite";
+import { startDynamoDb } from "./dynamodb-engine";
+import { startS3 } from "./s3";
+
+export const STORE_NAMES = ["memory", "payloads", "sqlite", "dynamodb"] as const;
+export type StoreName = (typeof STORE_NAMES)[number];
+
+export interface StoreSource {
+  /** An empty store. */
+  open(): Promise<ExecutionStore>;
+  /** Closes all stores that were opened, and the engines. */
+  close(): Promise<void>;
+}
+
+/** @throws Error for a name that is none of {@link STORE_NAMES}. */
+export function storeSource(name: string): Promise<StoreSource> {
+  switch (name) {
+    case "memory":
+      return Promise.resolve({ open: async () => new MemoryStore(), close: async () => {} });
+    case "payloads":
+      return Promise.resolve({ open: async () => memoryWithPayloads(), close: async () => {} });
+    case "sqlite":
+      return Promise.resolve(sqliteSource());
+    case "dynamodb":
+      return dynamoDbSource();
+    default:
+      throw new Error(`--store: ${name} is none of ${STORE_NAMES.join(", ")}`);
+  }
+}
+
+function memoryWithPayloads(): ExecutionStore {
+  const keys = localDataKeys({ current: "key", keys: { key: Buffer.alloc(32, 7) } });
+  // No compression: it takes turns of the thread pool, which virtual time does not wait for.
+  const codecs = [aesGcmCodec(keys)];
+  const objects = new MemoryPayloadStore({ nowMs: () => 0 });
+  return new MemoryStore({ payloads: new Payloads({ store: objects, codecs, inlineLimitBytes: 40 }) });
+}
+
+function sqliteSource(): StoreSource {
+  const directory = mkdtempSync(join(tmpdir(), "tidemark-stores-"));
+  const opened: ExecutionStore[] = [];
+  return {
+    async open() {
+      const path = join(directory, `${opened.length}.db`);
+      const store = await SqliteStore.open({ path, durability: "normal" });
+      opened.push(store);
+      return store;
+    },
+    async close() {
+      for (const store of opened) await store.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const BUCKET = "payloads";
+
+async function dynamoDbSource(): Promise<StoreSource> {
+  const engine = await startDynamoDb();
+  const s3 = await startS3([BUCKET]);
+  const client = engine.client();
+  const opened: ExecutionStore[] = [];
+  return {
+    async open() {
+      const name = `suite-${opened.length}`;
+      const bucket = new S3PayloadStore({ bucket: BUCKET, prefix: `${name}/`, client: s3.client() });
+      const payloads = new Payloads({ store: bucket });
+      const store = await DynamoDbStore.open({ tableName: name, client, shards: 1, payloads });
+      await store.ensureTable();
+      opened.push(store);
+      return store;
+    },
+    async close() {
+      for (const store of opened) await store.close();
+      await engine.stop();
+      await s3.stop();
+    },
+  };
+}
