@@ -10,7 +10,7 @@ const config: Config = {
   transform: { "\\.ts$": "<rootDir>/testing/jest/esbuild-transform.mjs" },
   moduleNameMapper: {
     // Tests run on the sources, so that a change is tested without a build.
-    "^@tidemark/([a-z-]+)$": "<rootDir>/packages/$1/src/index.ts",
+    "^@tidemark/([a-z0-9-]+)$": "<rootDir>/packages/$1/src/index.ts",
     // Sources import "./x.js", as they must for ES modules; under test the file is "./x.ts".
     "^(\\.{1,2}/.*)\\.js$": "$1",
   },

@@ -7,6 +7,7 @@ describe("a SQLite file that several worker processes share", () => {
 
   beforeAll(async () => {
     report = await runChaos({
+      store: "sqlite",
       executions: EXECUTIONS,
       workers: 3,
       seed: 7,

@@ -1,8 +1,7 @@
 /** Owns the inspection after a chaos run: every execution, every log entry, every body. */
 
-import { DatabaseSync } from "@photostructure/sqlite";
 import type { ExecutionHead } from "@tidemark/protocol";
-import type { ExecutionStore } from "@tidemark/store";
+import { type ExecutionStore, plainPayloads } from "@tidemark/store";
 import { type BodyRun, readLines } from "./body-log";
 import type { CallbackAnswers } from "./callback-answers";
 import { expectedChild, expectedPlain, wrongWith } from "./expected";
@@ -48,7 +47,8 @@ export async function inspect(options: InspectionOptions): Promise<Inspection> {
     if (loaded === undefined) continue;
     const { head, entries } = loaded;
     const facts = checkLog(head, entries);
-    const wrong = [...facts.violations, ...checkEnd(head, options)];
+    const whole = await withPayloads(store, head);
+    const wrong = [...facts.violations, ...checkEnd(whole, options)];
     violations.push(...wrong.map((what) => `${executionId}: ${what}`));
     if (entries.some(({ barrier }) => barrier?.previous.error !== undefined)) disturbed.add(executionId);
     totals.invocations += head.epoch;
@@ -57,7 +57,7 @@ export async function inspect(options: InspectionOptions): Promise<Inspection> {
     totals.operations += facts.settledOperations;
     totals.interruptedAttempts += facts.interruptedAttempts;
   }
-  violations.push(...checkCounts(heads, options.options.executions), ...checkFile(files.database));
+  violations.push(...checkCounts(heads, options.options.executions));
   const bodies = checkBodies(readLines<BodyRun>(files.bodies), disturbed);
   violations.push(...bodies.violations);
   return {
@@ -68,6 +68,13 @@ export async function inspect(options: InspectionOptions): Promise<Inspection> {
     bodies: bodies.bodies,
     bodiesAgain: bodies.again,
   };
+}
+
+/** The head with its input and result themselves. */
+async function withPayloads(store: ExecutionStore, head: ExecutionHead): Promise<ExecutionHead> {
+  const { payloads = plainPayloads } = store;
+  const read = async (text: string | undefined) => (text === undefined ? undefined : payloads.read(text));
+  return { ...head, input: await read(head.input), result: await read(head.result) };
 }
 
 async function allHeads(store: ExecutionStore): Promise<ExecutionHead[]> {
@@ -112,15 +119,4 @@ function checkCounts(heads: readonly ExecutionHead[], executions: number): strin
       ? []
       : [`${children} child executions, expected ${executions * CHILDREN_PER_ORDER}`]),
   ];
-}
-
-/** SQLite's own check of the file. */
-function checkFile(path: string): string[] {
-  const database = new DatabaseSync(path, { readOnly: true });
-  try {
-    const [{ integrity_check: found }] = database.prepare("PRAGMA integrity_check").all();
-    return found === "ok" ? [] : [`integrity_check: ${found}`];
-  } finally {
-    database.close();
-  }
 }

@@ -1,5 +1,5 @@
 /**
- * Runs executions while their workers are killed: `npm run chaos -- sqlite [--executions 1000]
+ * Runs executions while their workers are killed: `npm run chaos -- sqlite|dynamodb [--executions 1000]
  * [--workers 4] [--seed 1] [--disturb-every-ms 700] [--lease-ms 1500]`.
  *
  * The seed chooses values, victims and moments; how processes run is up to the machine, so a seed
@@ -9,6 +9,7 @@
 
 import { parseArgs } from "node:util";
 import { type ChaosReport, type Progress, runChaos } from "./run";
+import { CHAOS_STORES, type ChaosStoreName } from "./stores";
 
 const MAX_PRINTED = 20;
 
@@ -24,12 +25,14 @@ async function main(): Promise<void> {
     },
   });
   const store = positionals[0] ?? "sqlite";
-  if (store !== "sqlite") throw new Error(`no store ${JSON.stringify(store)} for chaos; use sqlite`);
+  if (!isChaosStore(store))
+    throw new Error(`no store ${JSON.stringify(store)} for chaos; use ${CHAOS_STORES.join(" or ")}`);
   const executions = countOf("--executions", values.executions);
   const workers = countOf("--workers", values.workers);
   const seed = countOf("--seed", values.seed);
-  console.log(`${executions} executions on ${workers} worker processes and one SQLite file, seed ${seed}`);
+  console.log(`${executions} executions on ${workers} worker processes and one ${store} store, seed ${seed}`);
   const report = await runChaos({
+    store,
     executions,
     workers,
     seed,
@@ -42,6 +45,10 @@ async function main(): Promise<void> {
   printReport(report);
   console.log(JSON.stringify(summaryOf(report, { store, executions, workers, seed })));
   if (report.violations.length > 0) process.exitCode = 1;
+}
+
+function isChaosStore(name: string): name is ChaosStoreName {
+  return CHAOS_STORES.some((known) => known === name);
 }
 
 function countOf(option: string, text: string): number {

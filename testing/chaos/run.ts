@@ -5,13 +5,14 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DurableClient } from "@tidemark/runtime";
 import type { ExecutionStore } from "@tidemark/store";
-import { SqliteStore } from "@tidemark/store-sqlite";
 import { seededRandom } from "../kit/virtual-clock";
 import { CallbackAnswers } from "./callback-answers";
 import { type Inspection, inspect } from "./inspection";
+import { type ChaosStoreName, openStore, startBackend } from "./stores";
 import { type Disturbance, WorkerPool } from "./worker-pool";
 
 export interface ChaosOptions {
+  readonly store: ChaosStoreName;
   readonly executions: number;
   readonly workers: number;
   readonly seed: number;
@@ -66,14 +67,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const files = {
-    database: join(directory, "chaos.db"),
     bodies: join(directory, "bodies.jsonl"),
     callbacks: join(directory, "callbacks.jsonl"),
   };
   writeFileSync(files.bodies, "");
   const random = seededRandom(options.seed);
-  const pool = await WorkerPool.create({ directory, files, leaseMs: options.leaseMs, random });
-  const store = await SqliteStore.open({ path: files.database });
+  const backend = await startBackend(options.store, directory);
+  const { address } = backend;
+  const pool = await WorkerPool.create({ directory, address, files, leaseMs: options.leaseMs, random });
+  const store = await openStore(address);
   const client = new DurableClient({ store });
   const answers = new CallbackAnswers(client, files.callbacks, random);
   const startedMs = performance.now();
@@ -89,13 +91,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const tookSeconds = seconds();
     const awaited = await load.awaitedProblems();
     await answers.close();
-    const inspection = await inspect({ store, options, answers, pool, files, problems: awaited });
+    const problems = [...awaited, ...backend.check()];
+    const inspection = await inspect({ store, options, answers, pool, files, problems });
     if (inspection.violations.length === 0) rmSync(directory, { recursive: true, force: true });
     const { counts: disturbances, errorLines } = pool;
     return { ...inspection, seconds: tookSeconds, disturbances, errorLines, directory };
   } finally {
     await pool.stop();
     await store.close();
+    await backend.close();
   }
 }
 

@@ -5,9 +5,9 @@ import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
+import type { StoreAddress } from "./stores";
 
 export interface WorkerFiles {
-  readonly database: string;
   readonly bodies: string;
   readonly callbacks: string;
 }
@@ -15,6 +15,7 @@ export interface WorkerFiles {
 export interface WorkerPoolOptions {
   /** Under the workspace, so that the program finds its modules. */
   readonly directory: string;
+  readonly address: StoreAddress;
   readonly files: WorkerFiles;
   readonly leaseMs: number;
   readonly random: () => number;
@@ -60,7 +61,7 @@ export class WorkerPool {
       logLevel: "error",
       sourcemap: "inline",
       tsconfig: resolve(__dirname, "../../tsconfig.json"),
-      external: ["@photostructure/sqlite", "@aws-sdk/client-lambda"],
+      external: ["@photostructure/sqlite", "@aws-sdk/*", "esbuild", "s3rver", "@dynoxide/*"],
     });
     return new WorkerPool(options, program);
   }
@@ -111,8 +112,8 @@ export class WorkerPool {
   }
 
   async #spawn(slot: number): Promise<void> {
-    const { files, leaseMs } = this.#options;
-    const args = [files.database, files.bodies, files.callbacks, String(leaseMs)];
+    const { address, files, leaseMs } = this.#options;
+    const args = [JSON.stringify(address), files.bodies, files.callbacks, String(leaseMs)];
     const worker = fork(this.#program, args, {
       execArgv: ["--enable-source-maps"],
       stdio: ["ignore", "inherit", "pipe", "ipc"],

@@ -1,17 +1,17 @@
-/** A worker process of the chaos run: `node worker.mjs <database> <bodies file> <callbacks file> <lease ms>`. */
+/** A worker process of the chaos run: `node worker.cjs <store as JSON> <bodies file> <callbacks file> <lease ms>`. */
 
 import { Worker } from "@tidemark/runtime";
-import { SqliteStore } from "@tidemark/store-sqlite";
 import { type BodyRun, type CallbackRequest, LineFile } from "./body-log";
+import { openStore, type StoreAddress } from "./stores";
 import { chaosFunctions } from "./workflow";
 
 /** Bodies that take longer are handed over on SIGTERM. */
 const DRAIN_MS = 500;
 
-async function main([path, bodiesPath, callbacksPath, leaseMs]: readonly string[]): Promise<void> {
+async function main([address, bodiesPath, callbacksPath, leaseMs]: readonly string[]): Promise<void> {
   const bodies = new LineFile<BodyRun>(bodiesPath as string);
   const callbacks = new LineFile<CallbackRequest>(callbacksPath as string);
-  const store = await SqliteStore.open({ path: path as string });
+  const store = await openStore(JSON.parse(address as string) as StoreAddress);
   const worker = new Worker({
     store,
     functions: chaosFunctions({

@@ -6,6 +6,7 @@
 
 import { TidemarkError } from "./errors.js";
 import { MAX_EXECUTION_NAME_LENGTH } from "./limits.js";
+import { valueText } from "./value-text.js";
 
 /** The id of the `index`-th operation (from 1) of the context whose id is `prefix` ("" for the root). */
 export function operationId(prefix: string, index: number): string {
@@ -57,7 +58,7 @@ export function parseCallbackId(id: string): { executionId: string; operationId:
   if (match === null) {
     throw new TidemarkError(
       "TIDEMARK_CALLBACK_ID",
-      `callbackId ${JSON.stringify(id)} is not a callback id; pass the id that createCallback or waitForCallback gave, unchanged`,
+      `callbackId ${valueText(id)} is not a callback id; pass the id that createCallback or waitForCallback gave, unchanged`,
     );
   }
   return { executionId: match[1] as string, operationId: match[2] as string };
@@ -87,7 +88,7 @@ export function validateExecutionName(name: string): void {
   if (typeof name !== "string" || !/^[A-Za-z0-9_-]+$/.test(name) || name.length > MAX_EXECUTION_NAME_LENGTH) {
     throw new TidemarkError(
       "TIDEMARK_EXECUTION_NAME",
-      `name ${JSON.stringify(name)} is not an execution name; use 1 to ${MAX_EXECUTION_NAME_LENGTH} of the characters A-Z, a-z, 0-9, _ and -`,
+      `name ${valueText(name)} is not an execution name; use 1 to ${MAX_EXECUTION_NAME_LENGTH} of the characters A-Z, a-z, 0-9, _ and -`,
     );
   }
 }

@@ -81,3 +81,4 @@ export type {
   StepOptions,
   WaitOptions,
 } from "./update.js";
+export { valueText } from "./value-text.js";

@@ -15,6 +15,7 @@ import {
   parseCallbackId,
   TidemarkError,
   validateExecutionName,
+  valueText,
 } from "@tidemark/protocol";
 import { type Duration, durationSeconds, errorFromObject } from "@tidemark/sdk";
 import {
@@ -26,7 +27,8 @@ import {
   settleKey,
 } from "@tidemark/store";
 import { type Clock, systemClock } from "./clock.js";
-import { describe, type ExecutionDescription } from "./description.js";
+import { describe, type ExecutionDescription, readable } from "./description.js";
+import { fenceOff } from "./fence.js";
 import { readHistory } from "./history-payloads.js";
 import { uniqueId } from "./unique-id.js";
 
@@ -124,7 +126,7 @@ export class DurableClient {
     if (!(await this.#store.hasFunction(functionName))) {
       throw new TidemarkError(
         "TIDEMARK_UNKNOWN_FUNCTION",
-        `no worker has registered function ${JSON.stringify(functionName)}; start a worker that has it, or correct the name`,
+        `no worker has registered function ${valueText(functionName)}; start a worker that has it, or correct the name`,
       );
     }
     const nowMs = this.#clock.nowMs();
@@ -150,7 +152,7 @@ export class DurableClient {
   }
 
   /**
-   * Waits for the end and gives the result.
+   * Waits for the end and gives the result: the JSON value, or the text itself when a serdes has written no JSON.
    *
    * @throws ExecutionFailedError when it failed, timed out or was stopped.
    * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`; `TIDEMARK_RESULT_TIMEOUT` after `timeoutMs`, if given.
@@ -202,7 +204,7 @@ export class DurableClient {
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
       throw new TidemarkError(
         "TIDEMARK_LIST_LIMIT",
-        `limit is ${JSON.stringify(limit)}; pass a whole number from 1 to 1000`,
+        `limit is ${valueText(limit)}; pass a whole number from 1 to 1000`,
       );
     }
     const request: ListRequest = {
@@ -228,7 +230,7 @@ export class DurableClient {
     if (payload !== undefined && typeof payload !== "string") {
       throw new TidemarkError(
         "TIDEMARK_CALLBACK_PAYLOAD",
-        `payload is ${JSON.stringify(payload)}; pass a text, such as JSON.stringify(value)`,
+        `payload is ${valueText(payload)}; pass a text, such as JSON.stringify(value)`,
       );
     }
     await this.#settle(callbackId, async (id, executionId) => {
@@ -292,22 +294,10 @@ export class DurableClient {
     return this.#store.purge(executionIdOf(executionId));
   }
 
-  /** Takes the next sequence number, so that whoever runs the execution can record nothing more (invariant 2). */
+  /** From now on, whoever runs the execution can record nothing more. */
   async #fence(executionId: string): Promise<void> {
-    for (;;) {
-      const loaded = await this.#store.load(executionId);
-      if (loaded === undefined) throw notFound(executionId);
-      const nowMs = this.#clock.nowMs();
-      const last = loaded.entries.at(-1);
-      const { appended } = await this.#store.append(executionId, {
-        sequence: loaded.entries.length + 1,
-        epoch: loaded.head.epoch,
-        nonce: uniqueId(nowMs),
-        atMs: Math.max(nowMs, last?.atMs ?? 0),
-        records: [],
-      });
-      if (appended) return;
-    }
+    const outcome = await fenceOff(this.#store, executionId, { nowMs: this.#clock.nowMs() });
+    if (outcome === "missing") throw notFound(executionId);
   }
 
   async #settle(
@@ -385,19 +375,25 @@ export class DurableClient {
 
 function resultOf<T>(head: ExecutionHead): T {
   if (head.status !== "SUCCEEDED") throw new ExecutionFailedError(head.executionId, head.status, head.error);
-  return (head.result === undefined ? undefined : JSON.parse(head.result)) as T;
+  return (head.result === undefined ? undefined : readable(head.result)) as T;
 }
 
 function inputText(input: unknown): string | undefined {
+  if (input === undefined) return undefined;
+  let text: string | undefined;
   try {
-    return JSON.stringify(input);
+    text = JSON.stringify(input);
   } catch (cause) {
-    throw new TidemarkError(
-      "TIDEMARK_INPUT",
-      `input cannot be written as JSON (${(cause as Error).message}); pass plain data`,
-      { cause },
-    );
+    throw inputError((cause as Error).message, cause);
   }
+  // What JSON leaves out is not the same as no input.
+  if (text === undefined) throw inputError(`it is ${valueText(input)}`);
+  return text;
+}
+
+function inputError(reason: string, cause?: unknown): TidemarkError {
+  const message = `input cannot be written as JSON (${reason}); pass plain data`;
+  return new TidemarkError("TIDEMARK_INPUT", message, { cause });
 }
 
 function requirePosted(callbackId: string, result: PostResult): void {

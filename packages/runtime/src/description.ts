@@ -75,7 +75,7 @@ function largeOf(member: "input" | "result", text: string | undefined): Executio
 }
 
 /** A JSON value, or the text itself: a serdes of the user's may have written anything. */
-function readable(text: string): unknown {
+export function readable(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -13,6 +13,7 @@ import {
   type ExecutionHead,
   executionArn,
   type InvocationEnd,
+  InvocationStatus,
   isDurableExecutionClientError,
   READS_STAND_INS,
   requestId,
@@ -20,6 +21,7 @@ import {
 import { errorObjectOf, type LambdaContext } from "@tidemark/sdk";
 import { type ExecutionStore, isHeldBy, type Payloads, plainPayloads } from "@tidemark/store";
 import type { Clock } from "./clock.js";
+import { fenceOff } from "./fence.js";
 import { lambdaContext } from "./lambda-context.js";
 import { Session } from "./session.js";
 
@@ -53,6 +55,9 @@ const RETRY_MAX_MS = 5 * 60 * 1000;
 
 const TIMEOUT: ErrorObject = { ErrorType: "TIDEMARK_EXECUTION_TIMEOUT" };
 
+/** Nobody takes it: what was abandoned has ended already. */
+const NOT_CALLED: DurableExecutionInvocationOutput = { Status: InvocationStatus.PENDING };
+
 /** Longer timers are for a later invocation: nothing runs for weeks. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -64,6 +69,7 @@ export class Invocation {
   readonly #session: Session;
   #abandon!: (error: ErrorObject) => void;
   readonly #abandoned: Promise<ErrorObject>;
+  #isAbandoned = false;
 
   constructor(options: InvocationOptions) {
     this.#options = options;
@@ -85,6 +91,7 @@ export class Invocation {
   /** Ends the invocation here and now; the execution is due again at once. */
   abandon(error: ErrorObject): void {
     this.#session.close();
+    this.#isAbandoned = true;
     this.#abandon(error);
   }
 
@@ -102,6 +109,9 @@ export class Invocation {
       case "barren":
         if (opened.count >= maxBarrenInvocations) return this.#stopBarren(opened.count, opened.previous);
         return this.#suspendUntil(retryAtMs(opened.count, opened.previous), opened.previous);
+      case "closed":
+        // Abandoned before its barrier: it has not been, and how the last one ended still counts.
+        return this.#suspendUntil(this.#options.clock.nowMs(), opened.previous);
       case "ready":
         return this.#invoke();
     }
@@ -109,8 +119,8 @@ export class Invocation {
 
   /** The first failure is tried again at once; after that the wait grows, up to a limit of tries. */
   #mayInvoke(barrenCount: number, previous: InvocationEnd): boolean {
-    if (barrenCount < 2) return true;
     if (barrenCount >= this.#options.maxBarrenInvocations) return false;
+    if (barrenCount < 2) return true;
     return retryAtMs(barrenCount, previous) <= this.#options.clock.nowMs();
   }
 
@@ -120,8 +130,8 @@ export class Invocation {
     const cancelTimeout = this.#armTimeout();
     try {
       const ended = await Promise.race([
-        this.#callHandler().then((returned) => ({ returned })),
         this.#abandoned.then((abandoned) => ({ abandoned })),
+        this.#callHandler().then((returned) => ({ returned })),
       ]);
       if ("abandoned" in ended) {
         if (ended.abandoned.ErrorType === TIMEOUT.ErrorType) return await this.#timeOut();
@@ -170,7 +180,10 @@ export class Invocation {
       remainingTimeMs,
       head.tenantId,
     );
-    if (!fn.durable) return callPlain(fn.handler, await this.#session.input(), context);
+    if (!fn.durable) {
+      const input = await this.#session.input();
+      return this.#isAbandoned ? NOT_CALLED : callPlain(fn.handler, input, context);
+    }
     const event = new DurableExecutionInvocationInputWithClient(
       {
         DurableExecutionArn: executionArn(head.functionName, this.executionId),
@@ -180,7 +193,7 @@ export class Invocation {
       },
       this.#session,
     );
-    return fn.handler(event, context);
+    return this.#isAbandoned ? NOT_CALLED : fn.handler(event, context);
   }
 
   #suspend(invocation: InvocationEnd | undefined): Promise<void> {
@@ -227,6 +240,7 @@ export class Invocation {
   }
 
   async #timeOut(): Promise<void> {
+    if (!(await this.#fence())) return;
     const { store, clock, head } = this.#options;
     const seconds = Math.round((head.timeoutAtMs - head.startedAtMs) / 1000);
     await store.finish({
@@ -242,6 +256,7 @@ export class Invocation {
   }
 
   async #stopBarren(count: number, previous: InvocationEnd): Promise<void> {
+    if (!(await this.#fence())) return;
     const { store, clock } = this.#options;
     const error = previous.error === undefined ? undefined : await this.#payloads.readError(previous.error);
     const reason = error?.ErrorMessage ?? "the process died";
@@ -256,6 +271,14 @@ export class Invocation {
       endedAtMs: clock.nowMs(),
       invocation: previous,
     });
+  }
+
+  /** An end without a barrier fences off older invocations itself. Nobody is older than the first. */
+  async #fence(): Promise<boolean> {
+    if (this.epoch === 1) return true;
+    const { store, clock } = this.#options;
+    const outcome = await fenceOff(store, this.executionId, { nowMs: clock.nowMs(), heldBy: this.epoch });
+    return outcome === "fenced";
   }
 
   async #end(error: ErrorObject | undefined): Promise<InvocationEnd> {

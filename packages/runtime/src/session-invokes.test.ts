@@ -4,7 +4,8 @@ import type { OperationUpdate } from "@tidemark/protocol";
 import { type ExecutionStore, settleKey } from "@tidemark/store";
 import { ManualExecution, starting } from "../../../testing/kit/manual-execution";
 import { storeWith } from "../../../testing/kit/store-with";
-import { Session, WORKER_STOPPED } from "./session.js";
+import { WORKER_STOPPED } from "./barren.js";
+import { Session } from "./session.js";
 
 let run: ManualExecution;
 beforeEach(async () => {

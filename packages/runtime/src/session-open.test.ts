@@ -5,7 +5,8 @@ import { DurableClient } from "@tidemark/runtime";
 import type { ExecutionStore } from "@tidemark/store";
 import { ending, ManualExecution, starting } from "../../../testing/kit/manual-execution";
 import { storeWith } from "../../../testing/kit/store-with";
-import { Session, WORKER_STOPPED } from "./session.js";
+import { WORKER_STOPPED } from "./barren.js";
+import { Session } from "./session.js";
 
 let run: ManualExecution;
 beforeEach(async () => {
@@ -296,8 +297,7 @@ describe("invocations that failed and recorded nothing", () => {
     expect(counts).toEqual([0]);
   });
 
-  // session.ts `countBarren` counts every empty barrier, also those of invocations that were handed over.
-  it.failing("do not include those that were handed over before one that failed", async () => {
+  it("do not include those that were handed over before one that failed", async () => {
     await open();
     for (let deployment = 0; deployment < 9; deployment++) {
       await run.giveBack(handedOver);
@@ -307,6 +307,19 @@ describe("invocations that failed and recorded nothing", () => {
     await open(note);
 
     expect(counts).toEqual([1]);
+  });
+});
+
+describe("a hand-over between invocations that failed", () => {
+  it("neither counts nor begins the count anew", async () => {
+    const counts: number[] = [];
+    await open();
+    for (const error of [failed, handedOver, handedOver, failed]) {
+      await run.giveBack(error);
+      await open((count) => counts.push(count) > 0);
+    }
+
+    expect(counts).toEqual([1, 0, 0, 2]);
   });
 });
 

@@ -11,7 +11,6 @@ import {
   type CheckpointDurableExecutionRequest,
   type CheckpointDurableExecutionResponse,
   checkpointToken,
-  childExecutionId,
   type DueEvent,
   type DurableExecutionClient,
   DurableExecutionClientError,
@@ -31,6 +30,7 @@ import {
   parseCheckpointToken,
   readPayloads,
   TidemarkError,
+  type Transition,
   takeDueEvents,
 } from "@tidemark/protocol";
 import {
@@ -41,7 +41,9 @@ import {
   plainPayloads,
   settleKey,
 } from "@tidemark/store";
+import { countBarren, wasHandedOver } from "./barren.js";
 import type { Clock } from "./clock.js";
+import { startChild } from "./session-invokes.js";
 import { writePayloads } from "./session-payloads.js";
 
 interface SessionOptions {
@@ -53,9 +55,6 @@ interface SessionOptions {
   readonly readsStandIns?: boolean;
 }
 
-/** Type of the error with which a worker that stops ends its invocations. */
-export const WORKER_STOPPED = "TIDEMARK_WORKER_STOPPED";
-
 /** What opening found. */
 type Opened =
   | { readonly kind: "ready" }
@@ -63,8 +62,16 @@ type Opened =
   | { readonly kind: "nothing-new" }
   /** Invocations fail again and again without recording anything. Nothing has been written. */
   | { readonly kind: "barren"; readonly count: number; readonly previous: InvocationEnd }
+  /** Closed before anything was written. */
+  | { readonly kind: "closed"; readonly previous: InvocationEnd }
   /** Somebody else has taken over. */
   | { readonly kind: "superseded" };
+
+/** An append, and what it does to the state. */
+interface Attempt {
+  readonly entry: LogEntry;
+  readonly transition: Transition;
+}
 
 export class Session implements DurableExecutionClient {
   readonly executionId: string;
@@ -78,6 +85,10 @@ export class Session implements DurableExecutionClient {
   readonly #nonce: string;
   readonly #state: ExecutionState;
   #sequence = 1;
+  #attempts = 0;
+  /** Sent, and not answered yet, or with a failure: it may be in the log. */
+  #unanswered: Attempt | undefined;
+  #isAppending = false;
   #inboxCount = 0;
   #updatedIds: string[] = [];
   #hasNews = false;
@@ -167,21 +178,21 @@ export class Session implements DurableExecutionClient {
     if (this.epoch === 1) return { kind: "ready" };
     const nowMs = this.#clock.nowMs();
     const previous = this.#previousInvocation(loaded.head, nowMs);
+    if (this.#isClosed) return { kind: "closed", previous };
     const hasFailed = previous.error !== undefined;
+    const isFailure = hasFailed && !wasHandedOver(previous);
     const events = await this.#outsideEvents(loaded.inbox, takeDueEvents(this.#state, nowMs), nowMs);
-    // A worker that stops hands over: neither the steps nor the invocation have failed.
-    const wasHandedOver = previous.error?.ErrorType === WORKER_STOPPED;
-    const interrupted =
-      hasFailed && !wasHandedOver
-        ? this.#startedSteps().map((id): OutsideEvent => ({ kind: "step_interrupted", id }))
-        : [];
+    const interrupted = isFailure
+      ? this.#startedSteps().map((id): OutsideEvent => ({ kind: "step_interrupted", id }))
+      : [];
     if (!hasFailed && events.every((event) => event.kind === "callback_heartbeat")) {
       this.#postpone(events, nowMs);
       return { kind: "nothing-new" };
     }
-    const barren = hasFailed && !wasHandedOver ? countBarren(loaded.entries) : 0;
+    const barren = isFailure ? countBarren(loaded.entries, previous) : 0;
     if (events.length === 0 && !mayInvoke(barren, previous))
       return { kind: "barren", count: barren, previous };
+    if (this.#isClosed) return { kind: "closed", previous };
     const records = [...interrupted, ...events].map((event): LogRecord => ({ event }));
     const appended = await this.#append(records, nowMs, previous);
     if (appended === undefined) return { kind: "superseded" };
@@ -244,8 +255,11 @@ export class Session implements DurableExecutionClient {
       for (const event of news) if (!this.#isBelow(event.id, ended)) records.push({ event });
     }
     if (records.length === 0) return { CheckpointToken: this.token, NewExecutionState: { Operations: [] } };
+    // Payloads and the inbox took their time: another checkpoint may have taken the token, or somebody closed us.
+    this.#checkToken(request.CheckpointToken);
     const operations = await this.#append(records, nowMs, undefined);
-    if (operations === undefined) throw superseded(this.executionId, this.epoch);
+    // Code that is told of nothing begins no step body after the end.
+    if (operations === undefined || this.#isClosed) throw superseded(this.executionId, this.epoch);
     const invokes = updates.filter((update) => update.Type === "CHAINED_INVOKE");
     if (invokes.length > 0) await this.#startChildren(invokes.map((update) => update.Id as string));
     const known = this.#readsStandIns ? reader : this.#payloads;
@@ -275,7 +289,7 @@ export class Session implements DurableExecutionClient {
       parsed?.executionId === this.executionId &&
       parsed.epoch === this.epoch &&
       parsed.sequence === this.#sequence;
-    if (this.#isClosed || !isOurs) throw superseded(this.executionId, this.epoch);
+    if (this.#isClosed || this.#isAppending || !isOurs) throw superseded(this.executionId, this.epoch);
   }
 
   #withoutExecution(updates: readonly OperationUpdate[]): readonly OperationUpdate[] {
@@ -382,6 +396,31 @@ export class Session implements DurableExecutionClient {
     nowMs: number,
     previous: InvocationEnd | undefined,
   ): Promise<Operation[] | undefined> {
+    const attempt = this.#attempt(records, nowMs, previous);
+    const { entry, transition } = attempt;
+    this.#unanswered = attempt;
+    this.#isAppending = true;
+    try {
+      const { appended, existing } = await this.#store.append(this.executionId, entry).catch(failForGood);
+      this.#unanswered = undefined;
+      // Our own write, whose answer was lost, counts (invariant 4).
+      if (!appended && (existing?.nonce !== entry.nonce || existing.epoch !== entry.epoch)) {
+        this.#isClosed = true;
+        return undefined;
+      }
+    } finally {
+      this.#isAppending = false;
+    }
+    this.#sequence += 1;
+    this.#state.commit(transition);
+    return transition.operations as Operation[];
+  }
+
+  /** The next entry. The same records again, after an append that has failed, are the same entry with the same nonce. */
+  #attempt(records: readonly LogRecord[], nowMs: number, previous: InvocationEnd | undefined): Attempt {
+    const before = this.#unanswered;
+    if (before !== undefined && JSON.stringify(before.entry.records) === JSON.stringify(records))
+      return before;
     const transition = apply(this.#state, records, nowMs);
     if (isRejection(transition)) {
       throw new DurableExecutionClientError(`execution ${this.executionId}: ${transition.rejected}`, {
@@ -389,68 +428,26 @@ export class Session implements DurableExecutionClient {
         code: "TIDEMARK_UPDATE_REJECTED",
       });
     }
+    this.#attempts += 1;
     const entry: LogEntry = {
       sequence: this.#sequence,
       epoch: this.epoch,
-      nonce: `${this.#nonce}${this.#sequence}`,
+      nonce: `${this.#nonce}${this.#attempts}`,
       atMs: transition.nowMs,
       records,
       ...(previous === undefined ? {} : { barrier: { previous } }),
     };
-    const { appended, existing } = await this.#store.append(this.executionId, entry).catch(failForGood);
-    // Our own write, whose answer was lost, counts (invariant 4).
-    if (!appended && (existing?.nonce !== entry.nonce || existing.epoch !== entry.epoch)) {
-      this.#isClosed = true;
-      return undefined;
-    }
-    this.#sequence += 1;
-    this.#state.commit(transition);
-    return transition.operations as Operation[];
+    return { entry, transition };
   }
 
   /** Starts the executions of chained invokes. Their ids are derived: starting one twice is harmless. */
   async #startChildren(operationIds: readonly string[]): Promise<void> {
-    await Promise.all(operationIds.map((id) => this.#startChild(id)));
-  }
-
-  async #startChild(operationId: string): Promise<void> {
-    const details = this.#state.operations.get(operationId)?.ChainedInvokeDetails;
-    if (details === undefined) return;
-    const functionName = details.FunctionName as string;
     const nowMs = this.#clock.nowMs();
-    if (!(await this.#store.hasFunction(functionName))) {
-      await this.#postUnknownFunction(operationId, functionName, nowMs);
-      return;
-    }
-    await this.#store.start({
-      executionId: childExecutionId(this.executionId, operationId),
-      functionName,
-      parent: { executionId: this.executionId, operationId },
-      input: details.InputPayload,
-      startedAtMs: nowMs,
-      timeoutAtMs: this.#head.timeoutAtMs,
-      retentionMs: this.#head.retentionMs,
-      ...(details.TenantId === undefined ? {} : { tenantId: details.TenantId }),
-    });
-  }
-
-  async #postUnknownFunction(operationId: string, functionName: string, nowMs: number): Promise<void> {
-    const ErrorMessage =
-      `no worker has registered function ${JSON.stringify(functionName)}; register it, or correct the name. ` +
-      "Two texts are a name and a function: to pass a text as the input, call invoke(name, function, input)";
-    await this.#store.post({
-      executionId: this.executionId,
-      key: settleKey(operationId),
-      event: {
-        kind: "invoke_settled",
-        id: operationId,
-        outcome: "FAILED",
-        error: { ErrorType: "TIDEMARK_UNKNOWN_FUNCTION", ErrorMessage },
-      },
-      nowMs,
-      mode: "once",
-      wake: true,
-    });
+    const start = async (operationId: string): Promise<void> => {
+      const details = this.#state.operations.get(operationId)?.ChainedInvokeDetails;
+      if (details !== undefined) await startChild(this.#store, this.#head, { operationId, details, nowMs });
+    };
+    await Promise.all(operationIds.map(start));
   }
 }
 
@@ -469,22 +466,6 @@ function settles(event: OutsideEvent): boolean {
 
 function endsContext(update: OperationUpdate): boolean {
   return update.Type === "CONTEXT" && update.Action !== "START";
-}
-
-/** Invocations in a row, up to the newest, that recorded nothing of their own. */
-function countBarren(entries: readonly LogEntry[]): number {
-  let count = 0;
-  for (let index = entries.length - 1; index >= 0; index--) {
-    const entry = entries[index] as LogEntry;
-    if (entry.barrier === undefined || entry.records.some(isProgress)) return count;
-    count += 1;
-  }
-  // The first invocation has no barrier.
-  return count + 1;
-}
-
-function isProgress(record: LogRecord): boolean {
-  return record.event?.kind !== "step_interrupted";
 }
 
 function superseded(executionId: string, epoch: number): DurableExecutionClientError {

@@ -1,7 +1,7 @@
 /** Owns ids that are unique and sort by time: ULIDs. */
 
 import { randomFillSync } from "node:crypto";
-import { ulid } from "ulid";
+import { encodeTime, TIME_LEN, ulid } from "ulid";
 
 /** Random bytes are drawn in portions: one call for each of an id's 16 letters costs more than the rest of a start. */
 const pool = new Uint8Array(1024);
@@ -20,5 +20,6 @@ function pooledRandom(): number {
 
 /** A ULID of this time. */
 export function uniqueId(nowMs: number): string {
-  return ulid(nowMs, pooledRandom);
+  // Not of `ulid` itself: it takes the time 0 for none, and reads the clock of the process.
+  return encodeTime(nowMs) + ulid(1, pooledRandom).slice(TIME_LEN);
 }

@@ -68,8 +68,7 @@ describe("start", () => {
     expect((await fleet.client.describe(id)).status).toBe("SUCCEEDED");
   });
 
-  // worker.ts `start` counts as running before the store has answered.
-  it.failing("that the store refuses can be repeated", async () => {
+  it("that the store refuses can be repeated", async () => {
     let isBroken = true;
     const store = storeWith(fleet.store, {
       registerFunctions: (names) =>
@@ -83,8 +82,7 @@ describe("start", () => {
     expect(await fleet.store.hasFunction("main")).toBe(true);
   });
 
-  // worker.ts `start` listens to the store and to SIGTERM though it has been stopped while the store answered.
-  it.failing("that is overtaken by a stop leaves no listener", async () => {
+  it("that is overtaken by a stop leaves no listener", async () => {
     const { store, listeners } = countingListeners();
     const worker = fleet.create(done, { store });
     const started = worker.start();
@@ -92,6 +90,32 @@ describe("start", () => {
     await started;
 
     expect(listeners()).toBe(0);
+  });
+
+  it("that follows a stop and another start listens once", async () => {
+    const { store, listeners } = countingListeners();
+    const worker = fleet.create(done, { store });
+    const first = worker.start();
+    await worker.stop();
+    await Promise.all([first, worker.start(), worker.start()]);
+
+    expect(listeners()).toBe(1);
+  });
+
+  it("while it drains waits for the end of that", async () => {
+    const gate = defer();
+    const worker = await fleet.worker(wrap((_event, context) => context.step(() => gate.promise)));
+    const id = await fleet.begin();
+    const stopped = worker.stop();
+    const started = worker.start();
+    const next = await fleet.begin();
+    expect((await fleet.client.describe(next)).status).toBe("PENDING");
+    gate.resolve();
+    await Promise.all([stopped, started]);
+    await fleet.settle();
+
+    expect((await fleet.client.describe(id)).status).toBe("SUCCEEDED");
+    expect((await fleet.client.describe(next)).status).toBe("SUCCEEDED");
   });
 });
 
@@ -106,8 +130,7 @@ describe("stop", () => {
     expect(fleet.clock.nextTimerMs).toBeUndefined();
   });
 
-  // worker.ts `stop` returns at once when another stop is under way.
-  it.failing("a second time waits for the same end as the first", async () => {
+  it("a second time waits for the same end as the first", async () => {
     const gate = defer();
     const worker = await fleet.worker(wrap((_event, context) => context.step(() => gate.promise)));
     await fleet.begin();
@@ -160,9 +183,7 @@ describe("stop", () => {
     expect(await fleet.client.describe(id)).toMatchObject({ result: "drained", invocations: 1 });
   });
 
-  // memory-store.ts `suspend` tells nobody when what it gives back is due now: another worker looks when it would have
-  // looked at the lease.
-  it.failing("hands over at once to a worker that runs beside it", async () => {
+  it("hands over at once to a worker that runs beside it", async () => {
     const worker = await fleet.worker(endless);
     const id = await fleet.begin();
     await fleet.worker(stepped);
@@ -175,8 +196,7 @@ describe("stop", () => {
     expect(await fleet.client.describe(id)).toMatchObject({ status: "SUCCEEDED", result: "stepped" });
   });
 
-  // worker.ts `stop` abandons what has an invocation; what is being claimed then gets one later, and runs to its end.
-  it.failing("hands over what is being claimed when the time to drain is over", async () => {
+  it("hands over what is being claimed when the time to drain is over", async () => {
     const gate = defer();
     const store = storeWith(fleet.store, {
       acquire: async (request) => {
@@ -199,13 +219,30 @@ describe("stop", () => {
     expect([hasStopped, (await fleet.client.describe(id)).status]).toEqual([true, "PENDING"]);
   });
 
+  it("settles also when the store does not answer, and says what it could not give back", async () => {
+    const store = storeWith(fleet.store, { acquire: () => new Promise(() => {}) });
+    const worker = await fleet.worker(done, { store });
+    const id = await fleet.begin();
+    fleet.leaveOpen();
+    const stopped = worker.stop();
+    await fleet.advance(11_000);
+    await stopped;
+
+    expect(fleet.errors).toEqual([
+      expect.objectContaining({
+        code: "TIDEMARK_WORKER_STOPPED",
+        message: expect.stringContaining(`not given back: ${id}; `),
+      }),
+    ]);
+    expect(fleet.clock.nextTimerMs).toBeUndefined();
+  });
+
   it("claims nothing that a look under way finds afterwards", async () => {
     const gate = defer();
     const store = storeWith(fleet.store, {
       due: async (...request) => {
-        const due = await fleet.store.due(...request);
         await gate.promise;
-        return due;
+        return fleet.store.due(...request);
       },
     });
     const worker = await fleet.worker(done, { store });
@@ -279,14 +316,37 @@ describe("SIGTERM", () => {
     expect(process.listenerCount("SIGTERM")).toBe(before);
   });
 
-  // worker.ts `#onSigterm`: each worker ends the process when it has drained itself; the first one ends it for all.
-  it.failing("ends the process when every worker in it has drained", async () => {
+  it("ends the process when every worker in it has drained", async () => {
     await fleet.worker(endless, { drainOnSigterm: true });
     await fleet.worker({ other: done.main }, { drainOnSigterm: true });
     await fleet.begin();
     process.emit("SIGTERM");
     await fleet.advance(999);
-
     expect(kills).toEqual([]);
+    await fleet.advance(1);
+
+    expect(kills).toEqual([[process.pid, "SIGTERM"]]);
+  });
+
+  it("waits for a worker that is being stopped already", async () => {
+    const worker = await fleet.worker(endless, { drainOnSigterm: true });
+    await fleet.worker({ other: done.main }, { drainOnSigterm: true });
+    await fleet.begin();
+    void worker.stop();
+    process.emit("SIGTERM");
+    await fleet.advance(999);
+    expect(kills).toEqual([]);
+    await fleet.advance(1);
+
+    expect(kills).toEqual([[process.pid, "SIGTERM"]]);
+  });
+
+  it("a second time ends the process at once", async () => {
+    const before = process.listenerCount("SIGTERM");
+    await fleet.worker(endless, { drainOnSigterm: true });
+    await fleet.begin();
+    process.emit("SIGTERM");
+
+    expect(process.listenerCount("SIGTERM")).toBe(before);
   });
 });

@@ -5,11 +5,12 @@
  * the worker's own store object is seen at once; changes by other processes when the store tells.
  */
 
-import { type ErrorObject, TidemarkError } from "@tidemark/protocol";
+import { type ErrorObject, type ExecutionHead, TidemarkError, valueText } from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
+import { WORKER_STOPPED } from "./barren.js";
 import { type Clock, systemClock } from "./clock.js";
 import { type DurableHandler, Invocation, type PlainHandler, type RegisteredFunction } from "./invocation.js";
-import { WORKER_STOPPED } from "./session.js";
+import { drainOnSigterm } from "./sigterm.js";
 import { uniqueId } from "./unique-id.js";
 
 export interface WorkerOptions {
@@ -27,7 +28,7 @@ export interface WorkerOptions {
   readonly inlineWaitMs?: number;
   /** Invocations in a row that may fail without recording anything before the execution is stopped. Default 10. */
   readonly maxBarrenInvocations?: number;
-  /** Stop claiming and drain on SIGTERM, then let the signal end the process. Default true. */
+  /** Stop claiming and drain on SIGTERM; when all workers of the process have, the signal ends it. Default true. */
   readonly drainOnSigterm?: boolean;
   /** How long draining waits for running invocations. Milliseconds, default 10,000. */
   readonly drainMs?: number;
@@ -45,6 +46,14 @@ const PURGE_INTERVAL_MS = 60_000;
 
 /** Longest sleep between looks at the store, should a wake-up be lost. */
 const MAX_IDLE_MS = 60_000;
+
+/** A store that has failed is asked again after this. */
+const RETRY_MS = 1000;
+
+/** Longest wait for the store when what runs is handed over: stopping must not depend on a store that hangs. */
+const HAND_OVER_MS = 10_000;
+
+const STOPPED: ErrorObject = { ErrorType: WORKER_STOPPED, ErrorMessage: "the worker stopped" };
 
 /**
  * Runs executions of its functions.
@@ -66,53 +75,100 @@ export class Worker {
   readonly #active = new Map<string, Invocation | undefined>();
   readonly #concurrency: number;
   readonly #leaseMs: number;
+  readonly #inlineWaitMs: number;
+  readonly #maxBarrenInvocations: number;
+  readonly #drainMs: number;
   readonly #onError: (error: unknown) => void;
+  /** The newest start, unless a stop has followed it. */
+  #started: Promise<void> | undefined;
+  /** The stop that is under way. */
+  #stopped: Promise<void> | undefined;
+  /** It claims. */
   #isRunning = false;
+  /** The time to drain is over: what is still being claimed is given back. */
+  #isHandingOver = false;
   #isLooking = false;
   #mustLookAgain = false;
   #cancelTimer: (() => void) | undefined;
   #cancelRenewal: (() => void) | undefined;
   #purgedAtMs = 0;
   #unsubscribe: (() => void) | undefined;
+  #ignoreSigterm: (() => void) | undefined;
   #idleListeners: (() => void)[] = [];
-  readonly #onSigterm = (): void => {
-    void this.stop().finally(() => process.kill(process.pid, "SIGTERM"));
-  };
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#store = options.store;
     this.#clock = options.clock ?? systemClock;
     this.id = uniqueId(this.#clock.nowMs());
-    this.#concurrency = positive("concurrency", options.concurrency ?? 100);
-    this.#leaseMs = positive("leaseMs", options.leaseMs ?? 30_000);
+    this.#concurrency = wholeNumber("concurrency", options.concurrency ?? 100, 1);
+    this.#leaseMs = wholeNumber("leaseMs", options.leaseMs ?? 30_000, 1);
+    this.#inlineWaitMs = wholeNumber("inlineWaitMs", options.inlineWaitMs ?? 0, 0);
+    this.#maxBarrenInvocations = wholeNumber("maxBarrenInvocations", options.maxBarrenInvocations ?? 10, 1);
+    this.#drainMs = wholeNumber("drainMs", options.drainMs ?? 10_000, 0);
     this.#onError = harmless(options.onError ?? ((error) => console.error("[tidemark]", error)));
     for (const [name, fn] of Object.entries(options.functions)) this.#register(name, fn);
   }
 
-  /** Begins to claim and run what is due. */
-  async start(): Promise<void> {
-    if (this.#isRunning) return;
+  /**
+   * Begins to claim and run what is due, after a stop that is under way. Does nothing when it has been started, and can
+   * be called again when the store has refused.
+   */
+  start(): Promise<void> {
+    if (this.#started !== undefined) return this.#started;
+    const started = this.#start(() => this.#started === started);
+    this.#started = started;
+    return started;
+  }
+
+  async #start(isNewest: () => boolean): Promise<void> {
+    await this.#stopped;
+    try {
+      await this.#store.registerFunctions([...this.#functions.keys()]);
+    } catch (error) {
+      if (isNewest()) this.#started = undefined;
+      throw error;
+    }
+    // A stop has overtaken it.
+    if (!isNewest()) return;
     this.#isRunning = true;
-    await this.#store.registerFunctions([...this.#functions.keys()]);
+    this.#isHandingOver = false;
     this.#unsubscribe = this.#store.onChange((executionId) => this.#changed(executionId));
-    if (this.#options.drainOnSigterm !== false) process.once("SIGTERM", this.#onSigterm);
+    if (this.#options.drainOnSigterm !== false) this.#ignoreSigterm = drainOnSigterm(() => this.stop());
     this.#look();
   }
 
-  /** Stops claiming, waits for running invocations up to `drainMs`, and hands the rest over at once. */
-  async stop(): Promise<void> {
-    if (!this.#isRunning) return;
+  /**
+   * Stops claiming, waits for running invocations up to `drainMs`, and hands the rest over at once. A store that does not
+   * answer then is waited for 10 seconds more. Every call while it stops waits for the same end.
+   */
+  stop(): Promise<void> {
+    this.#started = undefined;
     this.#isRunning = false;
-    process.removeListener("SIGTERM", this.#onSigterm);
     this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
     this.#cancelTimer?.();
-    const cancelDrain = this.#clock.setTimer(() => {
-      const error: ErrorObject = { ErrorType: WORKER_STOPPED, ErrorMessage: "the worker stopped" };
-      for (const invocation of this.#active.values()) invocation?.abandon(error);
-    }, this.#options.drainMs ?? 10_000);
-    await this.whenIdle();
-    cancelDrain();
+    this.#stopped ??= this.#drain().finally(() => {
+      this.#stopped = undefined;
+    });
+    return this.#stopped;
+  }
+
+  async #drain(): Promise<void> {
+    let cancel = (): void => {};
+    const gaveUp = new Promise<void>((resolve) => {
+      cancel = this.#clock.setTimer(() => {
+        this.#isHandingOver = true;
+        for (const invocation of this.#active.values()) invocation?.abandon(STOPPED);
+        cancel = this.#clock.setTimer(() => {
+          this.#onError(notGivenBack([...this.#active.keys()]));
+          resolve();
+        }, HAND_OVER_MS);
+      }, this.#drainMs);
+    });
+    await Promise.race([this.whenIdle(), gaveUp]);
+    cancel();
+    this.#ignoreSigterm?.();
   }
 
   /** Settles when no invocation runs and nothing is being claimed. */
@@ -158,7 +214,7 @@ export class Worker {
     this.#claim(free)
       .catch((error: unknown) => {
         this.#onError(error);
-        this.#lookAt(this.#clock.nowMs() + 1000);
+        this.#lookAt(this.#clock.nowMs() + RETRY_MS);
       })
       .finally(() => {
         this.#isLooking = false;
@@ -176,6 +232,8 @@ export class Worker {
     const { executionIds, nextDueAtMs } = await this.#store.due(nowMs, free + this.#active.size, [
       ...this.#functions.keys(),
     ]);
+    // It may have been stopped meanwhile.
+    if (!this.#isRunning) return;
     for (const executionId of executionIds) {
       if (this.#active.has(executionId) || this.#active.size >= this.#concurrency) continue;
       this.#active.set(executionId, undefined);
@@ -191,36 +249,43 @@ export class Worker {
   }
 
   async #run(executionId: string): Promise<void> {
+    // A claim that fails leaves the execution due: looking at once would go round in circles.
+    let mayLook = false;
     try {
-      const nowMs = this.#clock.nowMs();
-      const head = await this.#store.acquire({
-        executionId,
-        owner: this.id,
-        nowMs,
-        leaseUntilMs: nowMs + this.#leaseMs,
-      });
-      if (head === undefined) return;
-      const invocation = new Invocation({
-        store: this.#store,
-        clock: this.#clock,
-        head,
-        fn: this.#functions.get(head.functionName) as RegisteredFunction,
-        inlineWaitMs: this.#options.inlineWaitMs ?? 0,
-        maxBarrenInvocations: this.#options.maxBarrenInvocations ?? 10,
-        remainingTimeMs: () => Number.POSITIVE_INFINITY,
-      });
-      this.#active.set(executionId, invocation);
-      this.#renewLater();
-      await invocation.run();
+      const head = await this.#acquire(executionId);
+      mayLook = true;
+      if (head !== undefined) await this.#invoke(head);
     } catch (error) {
-      // The lease runs out and somebody takes over.
+      // The lease, if there is one, runs out and somebody takes over.
       this.#onError(error);
     } finally {
       this.#active.delete(executionId);
       if (this.#active.size === 0) this.#stopRenewing();
       this.#notifyIdle();
-      this.#look();
+      if (mayLook) this.#look();
+      else this.#lookAt(this.#clock.nowMs() + RETRY_MS);
     }
+  }
+
+  #acquire(executionId: string): Promise<ExecutionHead | undefined> {
+    const nowMs = this.#clock.nowMs();
+    return this.#store.acquire({ executionId, owner: this.id, nowMs, leaseUntilMs: nowMs + this.#leaseMs });
+  }
+
+  async #invoke(head: ExecutionHead): Promise<void> {
+    const invocation = new Invocation({
+      store: this.#store,
+      clock: this.#clock,
+      head,
+      fn: this.#functions.get(head.functionName) as RegisteredFunction,
+      inlineWaitMs: this.#inlineWaitMs,
+      maxBarrenInvocations: this.#maxBarrenInvocations,
+      remainingTimeMs: () => Number.POSITIVE_INFINITY,
+    });
+    this.#active.set(head.executionId, invocation);
+    this.#renewLater();
+    if (this.#isHandingOver) invocation.abandon(STOPPED);
+    await invocation.run();
   }
 
   /** Leases are renewed as long as anything runs. */
@@ -272,11 +337,18 @@ export class Worker {
   }
 }
 
-function positive(field: string, value: number): number {
-  if (Number.isInteger(value) && value >= 1) return value;
+function wholeNumber(field: string, value: number, least: number): number {
+  if (Number.isInteger(value) && value >= least) return value;
   throw new TidemarkError(
     "TIDEMARK_WORKER_CONFIG",
-    `${field} is ${JSON.stringify(value)}; pass a whole number of at least 1`,
+    `${field} is ${valueText(value)}; pass a whole number of at least ${least}`,
+  );
+}
+
+function notGivenBack(executionIds: readonly string[]): TidemarkError {
+  return new TidemarkError(
+    WORKER_STOPPED,
+    `the store has not answered for ${HAND_OVER_MS} ms after drainMs, so these were not given back: ${executionIds.join(", ") || "none"}; others take over when their leases run out`,
   );
 }
 

@@ -202,9 +202,9 @@ export class DynamoDbStore implements ExecutionStore {
 
   suspend(request: SuspendRequest): Promise<"suspended" | "inbox" | "superseded"> {
     return this.#run([request.executionId], async () => {
-      const outcome = await this.#heads.suspend(request);
+      const { outcome, isSooner } = await this.#heads.suspend(request);
       this.#foreign.releases(request.executionId, request.epoch);
-      if (outcome === "inbox") this.#tell(request.executionId);
+      if (outcome === "inbox" || isSooner) this.#tell(request.executionId);
       return outcome;
     });
   }

@@ -43,6 +43,11 @@ interface Decided<T> {
   readonly written?: StoredHead | undefined;
 }
 
+interface Suspended {
+  readonly outcome: "suspended" | "inbox" | "superseded";
+  readonly isSooner: boolean;
+}
+
 export class Heads {
   readonly #requests: Requests;
   readonly #context: ItemContext;
@@ -129,11 +134,15 @@ export class Heads {
     return value;
   }
 
-  async suspend(request: SuspendRequest): Promise<"suspended" | "inbox" | "superseded"> {
-    const { value } = await this.change<"suspended" | "inbox" | "superseded">(request.executionId, (head) => {
-      if (head === undefined || !isHeldBy(head, request.epoch)) return { value: "superseded" };
-      const value = hasUnseenEvent(head, request) ? "inbox" : "suspended";
-      return { value, next: suspendedHead(head, request) };
+  /** `isSooner`: due before the lease would have ended, which others wait for. */
+  async suspend(request: SuspendRequest): Promise<Suspended> {
+    const { value } = await this.change<Suspended>(request.executionId, (head) => {
+      if (head === undefined || !isHeldBy(head, request.epoch))
+        return { value: { outcome: "superseded", isSooner: false } };
+      const outcome = hasUnseenEvent(head, request) ? "inbox" : "suspended";
+      const next = suspendedHead(head, request);
+      const isSooner = next.dueAtMs !== undefined && next.dueAtMs < (head.dueAtMs as number);
+      return { value: { outcome, isSooner }, next };
     });
     return value;
   }

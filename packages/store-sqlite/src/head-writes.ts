@@ -69,10 +69,14 @@ export class HeadWrites {
   suspend(request: SuspendRequest, changed: Changed): "suspended" | "inbox" | "superseded" {
     const found = this.#readWithoutInput(request.executionId);
     if (found === undefined || !isHeldBy(found.head, request.epoch)) return "superseded";
-    this.#saveLive(found.number, suspendedHead(found.head, request));
-    if (!hasUnseenEvent(found.head, request)) return "suspended";
-    changed(request.executionId);
-    return "inbox";
+    const before = found.head;
+    const isWoken = hasUnseenEvent(before, request);
+    const head = suspendedHead(before, request);
+    this.#saveLive(found.number, head);
+    // Others know of the lease's end, and look then.
+    const isSooner = head.dueAtMs !== undefined && head.dueAtMs < (before.dueAtMs as number);
+    if (isWoken || isSooner) changed(request.executionId);
+    return isWoken ? "inbox" : "suspended";
   }
 
   finish(request: FinishRequest, changed: Changed): "finished" | "ended" | "superseded" {

@@ -132,9 +132,13 @@ export class MemoryStore implements ExecutionStore {
   async suspend(request: SuspendRequest): Promise<"suspended" | "inbox" | "superseded"> {
     const stored = this.#executions.get(request.executionId);
     if (stored === undefined || !isHeldBy(stored.head, request.epoch)) return "superseded";
-    const isWoken = hasUnseenEvent(stored.head, request);
-    this.#put(stored, suspendedHead(stored.head, request));
-    if (isWoken) this.#changed(request.executionId);
+    const before = stored.head;
+    const isWoken = hasUnseenEvent(before, request);
+    const head = suspendedHead(before, request);
+    this.#put(stored, head);
+    // Others know of the lease's end, and look then.
+    const isSooner = head.dueAtMs !== undefined && head.dueAtMs < (before.dueAtMs as number);
+    if (isWoken || isSooner) this.#changed(request.executionId);
     return isWoken ? "inbox" : "suspended";
   }
 
