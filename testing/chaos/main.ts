@@ -1,6 +1,6 @@
 /**
  * Runs executions while their workers are killed: `npm run chaos -- sqlite|dynamodb [--executions 1000]
- * [--workers 4] [--seed 1] [--disturb-every-ms 700] [--lease-ms 1500]`.
+ * [--workers 4] [--seed 1] [--disturb-every-ms N] [--lease-ms N]`.
  *
  * The seed chooses values, victims and moments; how processes run is up to the machine, so a seed
  * repeats the plan and not the run. Prints figures, and as the last line one JSON object. Fails
@@ -13,6 +13,12 @@ import { CHAOS_STORES, type ChaosStoreName } from "./stores";
 
 const MAX_PRINTED = 20;
 
+/** A worker that opens DynamoDB loads a client first, and every call costs half a millisecond of a processor. */
+const DEFAULTS = {
+  sqlite: { disturbEveryMs: "700", leaseMs: "1500", live: 200 },
+  dynamodb: { disturbEveryMs: "3000", leaseMs: "6000", live: 40 },
+} as const;
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -20,13 +26,14 @@ async function main(): Promise<void> {
       executions: { type: "string", default: "1000" },
       workers: { type: "string", default: "4" },
       seed: { type: "string", default: "1" },
-      "disturb-every-ms": { type: "string", default: "700" },
-      "lease-ms": { type: "string", default: "1500" },
+      "disturb-every-ms": { type: "string" },
+      "lease-ms": { type: "string" },
     },
   });
   const store = positionals[0] ?? "sqlite";
   if (!isChaosStore(store))
     throw new Error(`no store ${JSON.stringify(store)} for chaos; use ${CHAOS_STORES.join(" or ")}`);
+  const defaults = DEFAULTS[store];
   const executions = countOf("--executions", values.executions);
   const workers = countOf("--workers", values.workers);
   const seed = countOf("--seed", values.seed);
@@ -36,9 +43,9 @@ async function main(): Promise<void> {
     executions,
     workers,
     seed,
-    disturbEveryMs: countOf("--disturb-every-ms", values["disturb-every-ms"]),
-    leaseMs: countOf("--lease-ms", values["lease-ms"]),
-    live: 200,
+    disturbEveryMs: countOf("--disturb-every-ms", values["disturb-every-ms"] ?? defaults.disturbEveryMs),
+    leaseMs: countOf("--lease-ms", values["lease-ms"] ?? defaults.leaseMs),
+    live: defaults.live,
     stallMs: 60_000,
     onProgress: progressPrinter(),
   });

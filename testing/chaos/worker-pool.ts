@@ -115,7 +115,7 @@ export class WorkerPool {
     const { address, files, leaseMs } = this.#options;
     const args = [JSON.stringify(address), files.bodies, files.callbacks, String(leaseMs)];
     const worker = fork(this.#program, args, {
-      execArgv: ["--enable-source-maps"],
+      execArgv: ["--enable-source-maps", "--no-warnings"],
       stdio: ["ignore", "inherit", "pipe", "ipc"],
     });
     worker.stderr?.setEncoding("utf8").on("data", (text: string) => this.#said(worker, text));
