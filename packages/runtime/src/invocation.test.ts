@@ -189,7 +189,7 @@ describe("an invocation that fails", () => {
     [
       "because of a client's error",
       () => Promise.reject(new DurableExecutionClientError("throttled")),
-      { ErrorType: "DurableExecutionClientError", ErrorMessage: "throttled" },
+      { ErrorType: "TIDEMARK_CLIENT", ErrorMessage: "throttled" },
     ],
     [
       "because it gives no output of an invocation",

@@ -43,6 +43,8 @@ import {
 } from "@tidemark/store";
 import { countBarren, wasHandedOver } from "./barren.js";
 import type { Clock } from "./clock.js";
+import { entryParts } from "./entry-parts.js";
+import { failForGood, superseded } from "./session-errors.js";
 import { startChild } from "./session-invokes.js";
 import { writePayloads } from "./session-payloads.js";
 
@@ -390,8 +392,35 @@ export class Session implements DurableExecutionClient {
     return event.atMs + seconds * 1000 > nowMs;
   }
 
-  /** Appends one entry; gives the changed operations, or nothing when the fence has moved. */
+  /** Appends the records, in as many entries as they need; gives the changed operations, or nothing when the fence has moved. */
   async #append(
+    records: readonly LogRecord[],
+    nowMs: number,
+    previous: InvocationEnd | undefined,
+  ): Promise<Operation[] | undefined> {
+    const [first = [], ...others] = entryParts(records, this.#store.manifest.maxEntryBytes);
+    // What is not allowed as a whole is not recorded in part.
+    if (others.length > 0) this.#transition(records, nowMs);
+    this.#isAppending = true;
+    try {
+      const operations = await this.#appendEntry(first, nowMs, previous);
+      if (others.length === 0 || operations === undefined) return operations;
+      const changed = new Map(operations.map((operation) => [operation.Id, operation]));
+      for (const part of others) {
+        const more = await this.#appendEntry(part, nowMs, undefined);
+        if (more === undefined) return undefined;
+        for (const operation of more) {
+          changed.delete(operation.Id);
+          changed.set(operation.Id, operation);
+        }
+      }
+      return [...changed.values()];
+    } finally {
+      this.#isAppending = false;
+    }
+  }
+
+  async #appendEntry(
     records: readonly LogRecord[],
     nowMs: number,
     previous: InvocationEnd | undefined,
@@ -399,21 +428,25 @@ export class Session implements DurableExecutionClient {
     const attempt = this.#attempt(records, nowMs, previous);
     const { entry, transition } = attempt;
     this.#unanswered = attempt;
-    this.#isAppending = true;
-    try {
-      const { appended, existing } = await this.#store.append(this.executionId, entry).catch(failForGood);
-      this.#unanswered = undefined;
-      // Our own write, whose answer was lost, counts (invariant 4).
-      if (!appended && (existing?.nonce !== entry.nonce || existing.epoch !== entry.epoch)) {
-        this.#isClosed = true;
-        return undefined;
-      }
-    } finally {
-      this.#isAppending = false;
+    const { appended, existing } = await this.#store.append(this.executionId, entry).catch(failForGood);
+    this.#unanswered = undefined;
+    // Our own write, whose answer was lost, counts (invariant 4).
+    if (!appended && (existing?.nonce !== entry.nonce || existing.epoch !== entry.epoch)) {
+      this.#isClosed = true;
+      return undefined;
     }
     this.#sequence += 1;
     this.#state.commit(transition);
     return transition.operations as Operation[];
+  }
+
+  #transition(records: readonly LogRecord[], nowMs: number): Transition {
+    const transition = apply(this.#state, records, nowMs);
+    if (!isRejection(transition)) return transition;
+    throw new DurableExecutionClientError(`execution ${this.executionId}: ${transition.rejected}`, {
+      scope: "EXECUTION",
+      code: "TIDEMARK_UPDATE_REJECTED",
+    });
   }
 
   /** The next entry. The same records again, after an append that has failed, are the same entry with the same nonce. */
@@ -421,13 +454,7 @@ export class Session implements DurableExecutionClient {
     const before = this.#unanswered;
     if (before !== undefined && JSON.stringify(before.entry.records) === JSON.stringify(records))
       return before;
-    const transition = apply(this.#state, records, nowMs);
-    if (isRejection(transition)) {
-      throw new DurableExecutionClientError(`execution ${this.executionId}: ${transition.rejected}`, {
-        scope: "EXECUTION",
-        code: "TIDEMARK_UPDATE_REJECTED",
-      });
-    }
+    const transition = this.#transition(records, nowMs);
     this.#attempts += 1;
     const entry: LogEntry = {
       sequence: this.#sequence,
@@ -451,13 +478,6 @@ export class Session implements DurableExecutionClient {
   }
 }
 
-/** A result that no store entry can hold would not fit the next time either. */
-function failForGood(error: unknown): never {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
-  if (code !== "TIDEMARK_ENTRY_TOO_LARGE") throw error;
-  throw new DurableExecutionClientError(message ?? "", { scope: "EXECUTION", code, cause: error });
-}
-
 function settles(event: OutsideEvent): boolean {
   return (
     event.kind !== "callback_heartbeat" && event.kind !== "retry_ready" && event.kind !== "step_interrupted"
@@ -466,11 +486,4 @@ function settles(event: OutsideEvent): boolean {
 
 function endsContext(update: OperationUpdate): boolean {
   return update.Type === "CONTEXT" && update.Action !== "START";
-}
-
-function superseded(executionId: string, epoch: number): DurableExecutionClientError {
-  return new DurableExecutionClientError(
-    `invocation ${epoch} of execution ${executionId} has been superseded; a newer one goes on`,
-    { scope: "INVOCATION", code: "TIDEMARK_SUPERSEDED" },
-  );
 }

@@ -378,7 +378,7 @@ function describe(thrown: unknown, seen: Set<unknown>): ErrorObject {
   seen.add(thrown);
   const { errorType, name, code, message, errorData, cause } = thrown as Partial<Record<string, unknown>>;
   // What is branched on is kept: the code of an error of Tidemark's own.
-  const type = [errorType, name === "TidemarkError" ? code : undefined, name].find(
+  const type = [errorType, HAVE_CODES.has(name) ? code : undefined, name].find(
     (text) => typeof text === "string" && text !== "",
   );
   const object: ErrorObject = { ErrorType: wellFormed(type ?? "Error"), ErrorMessage: wellFormed(message) };
@@ -388,6 +388,9 @@ function describe(thrown: unknown, seen: Set<unknown>): ErrorObject {
   }
   return object;
 }
+
+/** Names of errors that are told apart by their code. */
+const HAVE_CODES: ReadonlySet<unknown> = new Set(["TidemarkError", "DurableExecutionClientError"]);
 
 function nearestErrorData(thrown: unknown): string | undefined {
   let error = thrown;

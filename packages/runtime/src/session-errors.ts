@@ -1,0 +1,17 @@
+/** Owns the errors with which a session ends an invocation, or the execution. */
+
+import { DurableExecutionClientError } from "@tidemark/protocol";
+
+/** A result that no store entry can hold would not fit the next time either. */
+export function failForGood(error: unknown): never {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
+  if (code !== "TIDEMARK_ENTRY_TOO_LARGE" && code !== "TIDEMARK_STORE_ITEM_TOO_LARGE") throw error;
+  throw new DurableExecutionClientError(message ?? "", { scope: "EXECUTION", code, cause: error });
+}
+
+export function superseded(executionId: string, epoch: number): DurableExecutionClientError {
+  return new DurableExecutionClientError(
+    `invocation ${epoch} of execution ${executionId} has been superseded; a newer one goes on`,
+    { scope: "INVOCATION", code: "TIDEMARK_SUPERSEDED" },
+  );
+}
