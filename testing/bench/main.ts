@@ -1,5 +1,5 @@
 /**
- * Measures Tidemark against its peers: `npm run bench -- core` or `npm run bench -- growth`, with
+ * Measures Tidemark against its peers: `npm run bench -- core`, `growth` or `cost`, with
  * `--only steps` (measurements whose name contains this), `--rounds 15` (at least 7) and
  * `--profile <directory>` (a CPU profile of each measurement; its figures mean little).
  *
@@ -8,6 +8,7 @@
 
 import { arch, cpus, loadavg, totalmem } from "node:os";
 import { resolve } from "node:path";
+import { measureCost } from "./cost";
 import { type Figure, failedFigure, figureOf } from "./figures";
 import { type Laboratory, prepareLaboratory } from "./laboratory";
 import type { Samples } from "./measure/sampling";
@@ -24,19 +25,24 @@ interface Options {
   readonly nodeFlags: readonly string[];
 }
 
-function main(args: readonly string[]): void {
+async function main(args: readonly string[]): Promise<void> {
+  if (args[0] === "cost") return report("cost", {}, "counted, not timed", await measureCost());
   const options = optionsOf(args);
   const laboratory = prepareLaboratory();
   try {
     const machine = machineText(laboratory.nodeVersion);
     const figures = measureAll(options, laboratory);
     const { suiteName, rounds } = options;
-    console.log(`${suiteName}: medians of ${rounds} rounds; ${machine}\n\n${tableOf(figures)}\n`);
-    console.log(JSON.stringify({ suite: suiteName, rounds, machine, figures }));
-    if (figures.some(({ ours, passed }) => passed === false || Number.isNaN(ours))) process.exitCode = 1;
+    report(suiteName, { rounds, machine }, `medians of ${rounds} rounds; ${machine}`, figures);
   } finally {
     laboratory.close();
   }
+}
+
+function report(suite: string, facts: object, how: string, figures: readonly Figure[]): void {
+  console.log(`${suite}: ${how}\n\n${tableOf(figures)}\n`);
+  console.log(JSON.stringify({ suite, ...facts, figures }));
+  if (figures.some(({ ours, passed }) => passed === false || Number.isNaN(ours))) process.exitCode = 1;
 }
 
 function optionsOf(args: readonly string[]): Options {
@@ -100,4 +106,7 @@ function machineText(nodeVersion: string): string {
   return `Node ${nodeVersion}, ${all.length} × ${all[0]?.model ?? "unknown CPU"} (${arch()}), ${memory}, ${load}`;
 }
 
-main(process.argv.slice(2));
+main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
