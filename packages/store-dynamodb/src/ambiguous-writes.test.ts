@@ -14,15 +14,9 @@ import {
   suspension,
   T0,
 } from "../../../testing/contract/sample-executions";
-import { type DynamoDbRig, startRig } from "../../../testing/engines/dynamodb-rig";
+import { rigForTests } from "../../../testing/engines/dynamodb-suite";
 
-let rig: DynamoDbRig;
-beforeAll(async () => {
-  rig = await startRig();
-}, 30_000);
-afterAll(() => rig.stop());
-beforeEach(() => rig.newTable());
-afterEach(() => rig.closeStores());
+const rig = rigForTests();
 
 /** The answer to the next write is lost; `meanwhile` happens before the write is sent again. */
 function loseNextAnswer(meanwhile: () => Promise<unknown> = async () => {}): void {

@@ -12,21 +12,15 @@ import {
   suspension,
   T0,
 } from "../../../testing/contract/sample-executions";
-import { type DynamoDbRig, startRig } from "../../../testing/engines/dynamodb-rig";
+import { rigForTests } from "../../../testing/engines/dynamodb-suite";
 
-let rig: DynamoDbRig;
+const rig = rigForTests();
 let store: DynamoDbStore;
-beforeAll(async () => {
-  rig = await startRig();
-}, 30_000);
-afterAll(() => rig.stop());
 beforeEach(async () => {
-  await rig.newTable();
   store = await rig.open();
   await store.registerFunctions(["order"]);
   rig.proxy.reset();
 });
-afterEach(() => rig.closeStores());
 
 const WRITES = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"];
 

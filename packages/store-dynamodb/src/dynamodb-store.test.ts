@@ -15,15 +15,9 @@ import {
   suspension,
   T0,
 } from "../../../testing/contract/sample-executions";
-import { type DynamoDbRig, startRig } from "../../../testing/engines/dynamodb-rig";
+import { rigForTests } from "../../../testing/engines/dynamodb-suite";
 
-let rig: DynamoDbRig;
-beforeAll(async () => {
-  rig = await startRig();
-}, 30_000);
-afterAll(() => rig.stop());
-beforeEach(() => rig.newTable());
-afterEach(() => rig.closeStores());
+const rig = rigForTests();
 
 describe("open", () => {
   it.each<[keyof DynamoDbStoreOptions, unknown]>([

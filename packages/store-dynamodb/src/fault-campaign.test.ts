@@ -10,20 +10,14 @@ import {
   suspension,
   T0,
 } from "../../../testing/contract/sample-executions";
-import { type DynamoDbRig, startRig } from "../../../testing/engines/dynamodb-rig";
+import { rigForTests } from "../../../testing/engines/dynamodb-suite";
 import type { Fault } from "../../../testing/engines/faulty-proxy";
 
 const STORES = 4;
 const ROUNDS = 25;
 const PARENT = "parent";
 
-let rig: DynamoDbRig;
-beforeAll(async () => {
-  rig = await startRig();
-}, 30_000);
-afterAll(() => rig.stop());
-beforeEach(() => rig.newTable());
-afterEach(() => rig.closeStores());
+const rig = rigForTests();
 
 /** Numbers in [0, 1) that a seed decides. */
 function sequenceOf(seed: number): () => number {

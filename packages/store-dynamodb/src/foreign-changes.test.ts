@@ -11,17 +11,11 @@ import {
   startRunning,
   T0,
 } from "../../../testing/contract/sample-executions";
-import { type DynamoDbRig, startRig } from "../../../testing/engines/dynamodb-rig";
+import { rigForTests } from "../../../testing/engines/dynamodb-suite";
 
 const POLL_MS = 50;
 
-let rig: DynamoDbRig;
-beforeAll(async () => {
-  rig = await startRig();
-}, 30_000);
-afterAll(() => rig.stop());
-beforeEach(() => rig.newTable());
-afterEach(() => rig.closeStores());
+const rig = rigForTests();
 
 /** Resolves with what the store tells next. */
 function nextTold(store: DynamoDbStore): Promise<string> {

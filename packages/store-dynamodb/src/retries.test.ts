@@ -10,16 +10,10 @@ import {
   startRunning,
   T0,
 } from "../../../testing/contract/sample-executions";
-import { type DynamoDbRig, startRig } from "../../../testing/engines/dynamodb-rig";
+import { rigForTests } from "../../../testing/engines/dynamodb-suite";
 import type { Fault } from "../../../testing/engines/faulty-proxy";
 
-let rig: DynamoDbRig;
-beforeAll(async () => {
-  rig = await startRig();
-}, 30_000);
-afterAll(() => rig.stop());
-beforeEach(() => rig.newTable());
-afterEach(() => rig.closeStores());
+const rig = rigForTests();
 
 /** The next requests of this action have this fault. */
 function failNext(times: number, action: string, fault: Fault): void {
