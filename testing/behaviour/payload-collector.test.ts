@@ -47,6 +47,30 @@ async function setup(): Promise<Setup> {
   };
 }
 
+describe("purge", () => {
+  it("removes the objects of an execution and of what it has invoked, and no others", async () => {
+    const { rig, keys } = await setup();
+    rig.deploy("child", async () => large("child "));
+    const run = async (): Promise<string> => {
+      const id = await rig.begin(async (_input, context) =>
+        context.invoke("child", { text: large("input ") }),
+      );
+      await rig.end(id);
+      return id;
+    };
+    const [purged, kept] = [await run(), await run()];
+    const before = await keys();
+
+    expect(await rig.runtime.client.purge(purged)).toBe(true);
+
+    const after = await keys();
+    expect(after.length).toBeGreaterThan(0);
+    expect(after.length).toBe(before.length / 2);
+    expect(await rig.runtime.client.result(kept)).toBe(large("child "));
+    expect(await rig.runtime.client.purge(purged)).toBe(false);
+  });
+});
+
 describe("collectPayloads", () => {
   it("removes what the losing side of a fork has written, and keeps all that the log points at", async () => {
     const { rig, store, clock, keys, collect } = await setup();

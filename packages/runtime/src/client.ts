@@ -289,9 +289,17 @@ export class DurableClient {
     return this.#store.resume(id, this.#clock.nowMs());
   }
 
-  /** Removes an execution that has ended, with its history. `false` when it has not ended or is unknown. */
+  /**
+   * Removes an execution that has ended, with its history. `false` when it has not ended or is unknown.
+   *
+   * In a payload store, the objects of an execution and of all that it has invoked go together: purge
+   * invoked executions first, or do not look at them any more.
+   */
   async purge(executionId: string): Promise<boolean> {
-    return this.#store.purge(executionIdOf(executionId));
+    const id = executionIdOf(executionId);
+    if (!(await this.#store.purge(id))) return false;
+    await this.#payloads.purge(id);
+    return true;
   }
 
   /** From now on, whoever runs the execution can record nothing more. */
