@@ -366,3 +366,23 @@ describe("an error whose cause cannot be read", () => {
     expect(JSON.stringify(ending.error)).toContain("what was thrown cannot be read");
   });
 });
+
+describe("a completion rule that decides nothing", () => {
+  it.each([
+    ["a boolean", true],
+    ["nothing", undefined],
+    ["a promise", Promise.resolve({ complete: true })],
+  ])("fails the batch with %s", async (_what, decision) => {
+    const rig = await createRig();
+    const ending = await rig.run(async (_event, context) => {
+      await context.map([1, 2], async () => 1, {
+        completionConfig: { shouldComplete: () => wrong(decision) },
+      });
+    });
+
+    expect(ending).toMatchObject({
+      status: "FAILED",
+      error: { ErrorMessage: expect.stringContaining("return an object with a boolean complete") },
+    });
+  });
+});

@@ -31,6 +31,34 @@ export function requireOptionalFunction(operation: string, field: string, value:
   if (value !== undefined) requireFunction(operation, field, value);
 }
 
+/** One of the values of an enum, which may also be given as its text. */
+export function requireOneOf(
+  operation: string,
+  field: string,
+  value: unknown,
+  values: Readonly<Record<string, string>>,
+): void {
+  if (value === undefined || Object.values(values).includes(value as string)) return;
+  throw invalidArgument(operation, `${field} is ${show(value)}; use ${Object.values(values).join(" or ")}`);
+}
+
+/** An object with functions of these names. */
+export function requireOptionalMethods(
+  operation: string,
+  field: string,
+  value: unknown,
+  methods: readonly string[],
+): void {
+  if (value === undefined) return;
+  const missing = methods.find((method) => typeof Object(value)[method] !== "function");
+  if (missing !== undefined) {
+    throw invalidArgument(
+      operation,
+      `${field} is ${show(value)}; pass an object with ${methods.join(" and ")} functions`,
+    );
+  }
+}
+
 export function requireArray(operation: string, field: string, value: unknown): void {
   if (!Array.isArray(value)) throw invalidArgument(operation, `${field} is ${show(value)}; pass an array`);
 }
@@ -43,4 +71,12 @@ export function show(value: unknown): string {
   } catch {
     return String(value);
   }
+}
+
+/** Strategies and predicates are asked synchronously: a promise, a text or a number decides nothing. */
+export function notADecision(strategy: string, field: string, decision: unknown): TidemarkError {
+  return new TidemarkError(
+    "TIDEMARK_DECISION",
+    `${strategy} gave ${decision instanceof Promise ? "a promise" : show(decision)}; return an object with a boolean ${field}, not a promise of one`,
+  );
 }

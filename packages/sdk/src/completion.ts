@@ -1,6 +1,7 @@
 /** Owns when a batch is complete and why: thresholds, predicates and their order. */
 
 import { TidemarkError } from "@tidemark/protocol";
+import { notADecision } from "./arguments.js";
 import { BatchItemStatus } from "./batch-result.js";
 import type { CompletionReason } from "./errors.js";
 
@@ -120,6 +121,7 @@ export function completionReason(
       totalCount,
       items: progress.items(),
     });
+    if (typeof decision?.complete !== "boolean") throw notADecision("shouldComplete", "complete", decision);
     if (decision.complete) {
       return decision.outcome === CompletionOutcome.FAILED
         ? "CUSTOM_COMPLETION_FAILED"
@@ -160,11 +162,17 @@ export function batchStatus(
 
 const THRESHOLDS = ["minSuccessful", "toleratedFailureCount", "toleratedFailurePercentage"] as const;
 
+const FIELDS: readonly string[] = [...THRESHOLDS, "shouldComplete"];
+
 /** @throws TidemarkError `TIDEMARK_BATCH_CONFIG` that names the field, the value and what to do. */
 export function validateCompletion(config: CompletionConfig | undefined): void {
   if (config === undefined) return;
   if (typeof config !== "object" || config === null) {
     throw invalid(`completionConfig is ${JSON.stringify(config)}; pass an object`);
+  }
+  const unknown = Object.keys(config).find((field) => !FIELDS.includes(field));
+  if (unknown !== undefined) {
+    throw invalid(`completionConfig.${unknown} is not a field; use ${FIELDS.join(", ")}`);
   }
   const given = THRESHOLDS.filter((field) => config[field] !== undefined);
   if (config.shouldComplete !== undefined) {

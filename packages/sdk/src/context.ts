@@ -6,7 +6,9 @@ import {
   readName,
   requireArray,
   requireFunction,
+  requireOneOf,
   requireOptionalFunction,
+  requireOptionalMethods,
   show,
 } from "./arguments.js";
 import { Batch, type BatchSpec, NestingType } from "./batch.js";
@@ -118,6 +120,8 @@ export class OperationContext implements DurableContext {
     ];
     requireFunction("step", "fn", fn);
     requireOptionalFunction("step", "retryStrategy", config?.retryStrategy);
+    requireOneOf("step", "semantics", config?.semantics, StepSemantics);
+    requireSerdes("step", "serdes", config?.serdes);
     return this.#perform(
       "step",
       new StepKind<T>({
@@ -169,6 +173,7 @@ export class OperationContext implements DurableContext {
       ChildConfig<T> | undefined,
     ];
     requireFunction("runInChildContext", "fn", fn);
+    requireSerdes("runInChildContext", "serdes", config.serdes);
     const run = (scope: Scope) => fn(this.#child(scope));
     if (config.virtualContext === true) return this.#runVirtual(name, run, config);
     const body = childBody<T>(run, config.serdes ?? this.#settings.serdes, config);
@@ -280,7 +285,12 @@ export class OperationContext implements DurableContext {
     const named: { name: string; func: ParallelFunc<T> }[] = branches.map((branch, index) => {
       const { name: branchName, func } =
         typeof branch === "function" ? { name: undefined, func: branch } : (branch ?? {});
-      requireFunction("parallel", `branches[${index}]`, func);
+      if (typeof func !== "function") {
+        throw invalidArgument(
+          "parallel",
+          `branches[${index}] is ${show(branch)}; pass a function or { name, func }`,
+        );
+      }
       return {
         name: readName("parallel", branchName) ?? `parallel-branch-${index}`,
         func: func as ParallelFunc<T>,
@@ -305,6 +315,9 @@ export class OperationContext implements DurableContext {
     validateMaxConcurrency(config.maxConcurrency);
     validateCompletion(config.completionConfig);
     requireOptionalFunction(operation, "summaryGenerator", config.summaryGenerator);
+    requireOneOf(operation, "nesting", config.nesting, NestingType);
+    requireSerdes(operation, "serdes", config.serdes);
+    requireSerdes(operation, "itemSerdes", config.itemSerdes);
     const body = new Batch<T>({
       ...spec,
       maxConcurrency: config.maxConcurrency ?? Number.POSITIVE_INFINITY,
@@ -401,6 +414,10 @@ export class OperationContext implements DurableContext {
 function withName(operation: string, args: unknown[]): unknown[] {
   if (typeof args[0] === "function") return [undefined, ...args];
   return [readName(operation, args[0]), ...args.slice(1)];
+}
+
+function requireSerdes(operation: string, field: string, serdes: unknown): void {
+  requireOptionalMethods(operation, field, serdes, ["serialize", "deserialize"]);
 }
 
 function callbackOptions(config: CreateCallbackConfig<unknown> | undefined): CallbackOptions {

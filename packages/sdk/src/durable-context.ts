@@ -264,12 +264,12 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
    */
   map<TInput, TOutput>(
     name: string | undefined,
-    items: TInput[],
+    items: readonly TInput[],
     mapFunc: MapFunc<TInput, TOutput, TLogger>,
     config?: MapConfig<TInput, TOutput>,
   ): DurablePromise<BatchResult<TOutput>>;
   map<TInput, TOutput>(
-    items: TInput[],
+    items: readonly TInput[],
     mapFunc: MapFunc<TInput, TOutput, TLogger>,
     config?: MapConfig<TInput, TOutput>,
   ): DurablePromise<BatchResult<TOutput>>;

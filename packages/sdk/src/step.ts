@@ -5,8 +5,8 @@
  * durable before the body runs, and a START without an end is an interrupted attempt.
  */
 
-import { type Operation, TidemarkError } from "@tidemark/protocol";
-import { show } from "./arguments.js";
+import type { Operation } from "@tidemark/protocol";
+import { notADecision } from "./arguments.js";
 import { type Duration, durationSeconds } from "./duration.js";
 import { asError, DurableOperationError, errorObjectOf, StepInterruptedError } from "./errors.js";
 import { ifWanted, type LiveOperation, type OperationKind, type Settled } from "./lifecycle.js";
@@ -238,12 +238,4 @@ function decide(
 /** Default 1 s. Source: AWS SDK, `RetryDecision.delay`. */
 function retryDelaySeconds(delay: Duration | undefined): number {
   return delay === undefined ? 1 : durationSeconds(delay, "retryStrategy().delay", { minimumSeconds: 0 });
-}
-
-/** A strategy is asked synchronously: a promise, a text or a number decides nothing. */
-export function notADecision(strategy: string, field: string, decision: unknown): TidemarkError {
-  return new TidemarkError(
-    "TIDEMARK_DECISION",
-    `${strategy} gave ${decision instanceof Promise ? "a promise" : show(decision)}; return an object with a boolean ${field}, not a promise of one`,
-  );
 }

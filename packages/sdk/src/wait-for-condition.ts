@@ -1,6 +1,7 @@
 /** Owns waitForCondition: a check that is repeated, with its state, until a strategy is satisfied. */
 
 import type { Operation } from "@tidemark/protocol";
+import { notADecision } from "./arguments.js";
 import { durationSeconds } from "./duration.js";
 import { asError, DurableOperationError, errorObjectOf, SerdesFailedError } from "./errors.js";
 import { ifWanted, type LiveOperation, type OperationKind, type Settled } from "./lifecycle.js";
@@ -8,7 +9,7 @@ import type { DurableContextLogger, DurableLogger, WaitForConditionContext } fro
 import { deserialize, readValue, serialize } from "./payload.js";
 import { type AsInContext, captureContext, runIn, runningIn } from "./scope.js";
 import type { AnySerdes, Serdes } from "./serdes.js";
-import { BodyContext, notADecision } from "./step.js";
+import { BodyContext } from "./step.js";
 import type { WaitForConditionWaitStrategyFunc } from "./wait-strategy.js";
 
 /** Looks at the state and gives the next one. */

@@ -6,7 +6,7 @@
  * process; see `npm start`.
  */
 
-import { type DurableContext, StepSemantics, withDurableExecution } from "@tidemark/sdk";
+import { type DurableContext, retryPresets, StepSemantics, withDurableExecution } from "@tidemark/sdk";
 import { AttemptLog } from "./attempt-log";
 import { askForApproval, call, retryWhenBusy } from "./services";
 import {
@@ -59,7 +59,7 @@ export const planLaunch = withDurableExecution(
       timeout: { minutes: 10 },
     });
 
-    // At most once: if the process dies during an attempt, that attempt is not repeated.
+    // Once or never: if the process dies during it, the step fails with StepInterruptedError.
     return context.step(
       "publish",
       async () =>
@@ -71,7 +71,7 @@ export const planLaunch = withDurableExecution(
           translationCostCents: translationCents,
           approvedBy,
         }),
-      { semantics: StepSemantics.AtMostOncePerRetry },
+      { semantics: StepSemantics.AtMostOncePerRetry, retryStrategy: retryPresets.noRetry },
     );
   },
   { plugins: [new AttemptLog("plan-launch")] },
