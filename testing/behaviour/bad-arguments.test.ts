@@ -267,36 +267,6 @@ const CALLS: [string, Call, string, string][] = [
     "name is 4",
   ],
   [
-    "parallel with an unknown threshold",
-    (c) => c.parallel([none], { completionConfig: wrong({ minSucessful: 1 }) }),
-    "TIDEMARK_BATCH_CONFIG",
-    "completionConfig.minSucessful is not a field; use minSuccessful, ",
-  ],
-  [
-    "map with a text that is no nesting",
-    (c) => c.map([1], none, { nesting: wrong("flat") }),
-    "TIDEMARK_ARGUMENT",
-    'nesting is "flat"; use NESTED or FLAT',
-  ],
-  [
-    "map with an item serdes that cannot read",
-    (c) => c.map([1], none, { itemSerdes: wrong({ serialize: none }) }),
-    "TIDEMARK_ARGUMENT",
-    "itemSerdes is {}; pass an object with serialize and deserialize functions",
-  ],
-  [
-    "step with a text that is no semantics",
-    (c) => c.step(none, { semantics: wrong("once") }),
-    "TIDEMARK_ARGUMENT",
-    'semantics is "once"; use AT_MOST_ONCE_PER_RETRY or AT_LEAST_ONCE_PER_RETRY',
-  ],
-  [
-    "step with a text for a serdes",
-    (c) => c.step(none, { serdes: wrong("json") }),
-    "TIDEMARK_ARGUMENT",
-    'serdes is "json"; pass an object with serialize and deserialize functions',
-  ],
-  [
     "promise.all without an array",
     (c) => c.promise.all(wrong(undefined)),
     "TIDEMARK_ARGUMENT",

@@ -1,6 +1,7 @@
 /** Invocations that fail again and again without recording anything (design section 9). */
 
 import type { DurableLambdaHandler } from "@tidemark/sdk";
+import { createTestRuntime } from "../kit/test-runtime";
 import { createRig, type Rig } from "./rig";
 
 /** Registers a bare handler, as a platform would invoke it, and starts it. */
@@ -140,5 +141,30 @@ describe("a look that finds nothing new", () => {
 
     expect(await rig.end(id)).toEqual({ status: "SUCCEEDED", result: "done" });
     expect((await rig.invocationErrors(id)).filter((error) => error !== undefined)).toEqual([]);
+  });
+});
+
+describe("an invocation that fails", () => {
+  it("is reported, with advice for a handler that is not wrapped", async () => {
+    const errors: unknown[] = [];
+    const runtime = await createTestRuntime({
+      maxBarrenInvocations: 2,
+      onError: (error) => errors.push(error),
+    });
+    runtime.register("raw", (async (_event: unknown, context: { step(): unknown }) =>
+      context.step()) as never);
+    const id = await runtime.start("raw", undefined);
+    await runtime.settle();
+
+    expect(errors[0]).toMatchObject({
+      code: "TIDEMARK_INVOCATION_FAILED",
+      message: expect.stringMatching(
+        new RegExp(
+          `function raw, execution ${id}: .*TypeError: .*is it wrapped with withDurableExecution\\?`,
+        ),
+      ),
+      cause: expect.any(TypeError),
+    });
+    await runtime.close();
   });
 });

@@ -206,3 +206,19 @@ describe("a heartbeat that comes in time", () => {
     },
   );
 });
+
+it("may be failed with an error itself", async () => {
+  const rig = await createRig();
+  const ids: string[] = [];
+  const id = await rig.begin(async (_event, context) => {
+    const [outcome, callbackId] = await context.createCallback<string>("callback");
+    ids.push(callbackId);
+    return outcome;
+  });
+  await rig.runtime.client.sendCallbackFailure(ids[0] as string, new RangeError("denied by Bob"));
+
+  expect((await rig.end(id)).error).toMatchObject({
+    ErrorMessage: "denied by Bob",
+    Cause: { ErrorType: "RangeError" },
+  });
+});

@@ -124,7 +124,7 @@ describe("result", () => {
       return "ended";
     });
     const impatient = expect(rig.runtime.client.result(id, { timeoutMs: 3000 })).rejects.toEqual(
-      code("TIDEMARK_RESULT_TIMEOUT", "is PENDING after 3000 ms; wait again"),
+      code("TIDEMARK_RESULT_TIMEOUT", "is PENDING after 3000 ms (invocation 1); wait again"),
     );
     await rig.runtime.advance(3000);
     await impatient;

@@ -217,8 +217,7 @@ class Run {
   }
 
   #report(process: Process, error: unknown): void {
-    const isInjected = error instanceof Error && error.name === "InjectedError";
-    if (isInjected || process.isDead || this.#world.isOver) return;
+    if (isInjected(error) || process.isDead || this.#world.isOver) return;
     this.#errors.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 
@@ -260,4 +259,9 @@ function plainHandler(world: World, process: Process): (input: PlainInput) => Pr
     if (fails) throw new ProgramError(`function called at ${path}`);
     return { path };
   };
+}
+
+/** True for a fault, and for a report of what came of one. */
+function isInjected(error: unknown): boolean {
+  return error instanceof Error && (error.name === "InjectedError" || isInjected(error.cause));
 }

@@ -38,6 +38,11 @@ const LAYERS: Layers = {
     builtins: ["fs", "path"],
   },
   runtime: { packages: ["protocol", "sdk", "store"], externals: ["ulid"], builtins: ["crypto"] },
+  lambda: {
+    packages: ["protocol", "runtime", "sdk", "store"],
+    externals: ["@aws-sdk/client-lambda"],
+    builtins: [],
+  },
 };
 
 /** The outermost files: the only ones that may read the clock, set timers or draw random numbers. */
@@ -51,6 +56,7 @@ const OUTERMOST: Exceptions = {
 
 /** Files that import what only the process that runs them knows. */
 const MAY_IMPORT_DYNAMICALLY: Exceptions = {
+  "packages/lambda/src/lambda-invoke.ts": "an optional peer, which bundlers must leave alone",
   "packages/sdk/src/api-client.ts": "an optional peer, which bundlers must leave alone",
   "packages/sdk/src/plugin-loader.ts": "plugins that the environment names",
 };

@@ -23,8 +23,18 @@ export function executionArn(functionName: string, executionId: string): string 
   return `${ARN_PREFIX}${functionName}/durable-execution/${executionId}/${executionId}`;
 }
 
-/** The execution id in an ARN, or the text itself when it is not an ARN. */
+/**
+ * The execution id in an ARN, or the text itself when it is not an ARN.
+ *
+ * @throws TidemarkError `TIDEMARK_EXECUTION_ID` for anything but a text.
+ */
 export function executionIdOf(arnOrId: string): string {
+  if (typeof arnOrId !== "string") {
+    throw new TidemarkError(
+      "TIDEMARK_EXECUTION_ID",
+      `executionId is ${valueText(arnOrId)}; pass the text executionId that start gave`,
+    );
+  }
   if (!arnOrId.startsWith("arn:")) return arnOrId;
   return arnOrId.slice(arnOrId.lastIndexOf("/") + 1);
 }

@@ -196,7 +196,7 @@ describe("result", () => {
 
     await expect(client.result(id, { timeoutMs: 0 })).rejects.toMatchObject({
       code: "TIDEMARK_RESULT_TIMEOUT",
-      message: `execution ${id} is PENDING after 0 ms; wait again`,
+      message: expect.stringContaining(`execution ${id} is PENDING after 0 ms (no worker has claimed it`),
     });
   });
 

@@ -17,7 +17,7 @@ import {
   validateExecutionName,
   valueText,
 } from "@tidemark/protocol";
-import { type Duration, durationSeconds, errorFromObject } from "@tidemark/sdk";
+import { type Duration, durationSeconds, errorFromObject, errorObjectOf } from "@tidemark/sdk";
 import {
   type ExecutionStore,
   type ListRequest,
@@ -30,6 +30,7 @@ import { type Clock, systemClock } from "./clock.js";
 import { describe, type ExecutionDescription, readable } from "./description.js";
 import { fenceOff } from "./fence.js";
 import { readHistory } from "./history-payloads.js";
+import { requireStore } from "./require-store.js";
 import { uniqueId } from "./unique-id.js";
 
 export interface DurableClientOptions {
@@ -107,8 +108,9 @@ export class DurableClient {
   readonly #store: ExecutionStore;
   readonly #clock: Clock;
 
+  /** @throws TidemarkError `TIDEMARK_CLIENT_CONFIG`. */
   constructor(options: DurableClientOptions) {
-    this.#store = options.store;
+    this.#store = requireStore(options?.store, "TIDEMARK_CLIENT_CONFIG");
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -168,7 +170,7 @@ export class DurableClient {
         if (this.#clock.nowMs() >= deadlineMs) {
           throw new TidemarkError(
             "TIDEMARK_RESULT_TIMEOUT",
-            `execution ${id} is ${head.status} after ${options.timeoutMs} ms; wait again`,
+            `execution ${id} is ${head.status} after ${options.timeoutMs} ms (${await this.#stateText(head)}); wait again`,
           );
         }
         await changed.promise;
@@ -239,10 +241,11 @@ export class DurableClient {
     });
   }
 
-  /** Fails a callback. @throws as {@link sendCallbackSuccess}. */
-  async sendCallbackFailure(callbackId: string, error: ErrorObject = {}): Promise<void> {
+  /** Fails a callback, with a record of an error or the error itself. @throws as {@link sendCallbackSuccess}. */
+  async sendCallbackFailure(callbackId: string, error: ErrorObject | Error = {}): Promise<void> {
+    const record = error instanceof Error ? errorObjectOf(error) : error;
     await this.#settle(callbackId, async (id, executionId) => {
-      return { kind: "callback_failed", id, error: await this.#payloads.writeError(error, executionId) };
+      return { kind: "callback_failed", id, error: await this.#payloads.writeError(record, executionId) };
     });
   }
 
@@ -340,6 +343,15 @@ export class DurableClient {
 
   async #read(text: string | undefined): Promise<string | undefined> {
     return text === undefined ? undefined : this.#payloads.read(text);
+  }
+
+  /** Why an execution has not ended. */
+  async #stateText({ epoch, functionName, lastInvocation }: ExecutionHead): Promise<string> {
+    if (epoch === 0)
+      return `no worker has claimed it; is one with function ${JSON.stringify(functionName)} running on this store?`;
+    if (lastInvocation?.error === undefined) return `invocation ${epoch}`;
+    const { ErrorType, ErrorMessage } = await this.#payloads.readError(lastInvocation.error);
+    return `its last invocation failed: ${ErrorType}: ${ErrorMessage}`;
   }
 
   /** The head with its payloads instead of stand-ins. */

@@ -17,6 +17,7 @@ import {
   isDurableExecutionClientError,
   READS_STAND_INS,
   requestId,
+  TidemarkError,
 } from "@tidemark/protocol";
 import { errorObjectOf, type LambdaContext } from "@tidemark/sdk";
 import { type ExecutionStore, isHeldBy, type Payloads, plainPayloads } from "@tidemark/store";
@@ -31,8 +32,8 @@ export type DurableHandler = (
   context: LambdaContext,
 ) => Promise<DurableExecutionInvocationOutput>;
 
-/** A function without durable operations: it is run again if its process dies. */
-export type PlainHandler = (event: unknown, context: LambdaContext) => unknown;
+/** A function of its input without durable operations: it is run again if its process dies. */
+export type PlainHandler = (event: never, context: LambdaContext) => unknown;
 
 export type RegisteredFunction =
   | { readonly durable: true; readonly handler: DurableHandler }
@@ -47,6 +48,8 @@ interface InvocationOptions {
   /** Invocations in a row that may fail without recording anything. */
   readonly maxBarrenInvocations: number;
   readonly remainingTimeMs: () => number;
+  /** Told of an invocation that has failed and is tried again. */
+  readonly onFailed?: (error: TidemarkError) => void;
 }
 
 /** First delay before a failed invocation is tried again; doubles up to the longest. */
@@ -142,7 +145,7 @@ export class Invocation {
     } catch (error) {
       if (isDurableExecutionClientError(error) && (error as { code?: string }).code === "TIDEMARK_SUPERSEDED")
         return;
-      return this.#release(errorObjectOf(error), retryDelayMs(1));
+      return this.#failed(errorObjectOf(error), error);
     } finally {
       cancelTimeout();
     }
@@ -154,13 +157,10 @@ export class Invocation {
       case "FAILED":
         return this.#finish("FAILED", { error: output.Error });
       default:
-        return this.#release(
-          {
-            ErrorType: "TIDEMARK_OUTPUT",
-            ErrorMessage: `function ${head.functionName} returned no invocation output; wrap it with withDurableExecution, or register it with { durable: false }`,
-          },
-          retryDelayMs(1),
-        );
+        return this.#failed({
+          ErrorType: "TIDEMARK_OUTPUT",
+          ErrorMessage: `function ${head.functionName} returned no invocation output; wrap it with withDurableExecution, or register it with { durable: false }`,
+        });
     }
   }
 
@@ -198,6 +198,22 @@ export class Invocation {
 
   #suspend(invocation: InvocationEnd | undefined): Promise<void> {
     return this.#suspendUntil(this.#session.nextDueMs ?? Number.POSITIVE_INFINITY, invocation);
+  }
+
+  /** The invocation, and not the execution, has failed: somebody should know, and it is tried again. */
+  #failed(error: ErrorObject, cause?: unknown): Promise<void> {
+    const { head, fn } = this.#options;
+    const isWrapped = !fn.durable || Object.hasOwn(fn.handler, READS_STAND_INS);
+    const advice = isWrapped || cause === undefined ? "" : "; is it wrapped with withDurableExecution?";
+    this.#options.onFailed?.(
+      new TidemarkError(
+        "TIDEMARK_INVOCATION_FAILED",
+        `function ${head.functionName}, execution ${this.executionId}: invocation ${this.epoch} failed (${error.ErrorType}: ${error.ErrorMessage})${advice}; it is tried again, ` +
+          "with growing pauses as long as nothing is recorded",
+        { cause },
+      ),
+    );
+    return this.#release(error, retryDelayMs(1));
   }
 
   /** Gives the lease back after a failure; the execution is tried again after the delay. */
@@ -307,7 +323,7 @@ async function callPlain(
   context: LambdaContext,
 ): Promise<DurableExecutionInvocationOutput> {
   try {
-    const value = await handler(input === undefined ? {} : JSON.parse(input), context);
+    const value = await handler((input === undefined ? {} : JSON.parse(input)) as never, context);
     const Result = JSON.stringify(value);
     return {
       Status: "SUCCEEDED",

@@ -9,17 +9,16 @@ import { type ErrorObject, type ExecutionHead, TidemarkError, valueText } from "
 import type { ExecutionStore } from "@tidemark/store";
 import { WORKER_STOPPED } from "./barren.js";
 import { type Clock, systemClock } from "./clock.js";
-import { type DurableHandler, Invocation, type PlainHandler, type RegisteredFunction } from "./invocation.js";
+import { Invocation, type RegisteredFunction } from "./invocation.js";
+import { type FunctionToRun, registeredFunction } from "./registration.js";
+import { requireStore } from "./require-store.js";
 import { drainOnSigterm } from "./sigterm.js";
 import { uniqueId } from "./unique-id.js";
 
 export interface WorkerOptions {
   readonly store: ExecutionStore;
   /** Handlers by name. Plain functions are given as `{ handler, durable: false }`. */
-  readonly functions: Record<
-    string,
-    DurableHandler | { readonly handler: PlainHandler; readonly durable: false }
-  >;
+  readonly functions: Record<string, FunctionToRun>;
   /** How many executions run at a time. Default 100. */
   readonly concurrency?: number;
   /** How long a lease holds without renewal: how soon others take over after a crash. Milliseconds, default 30,000. */
@@ -98,7 +97,7 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#store = options.store;
+    this.#store = requireStore(options?.store, "TIDEMARK_WORKER_CONFIG");
     this.#clock = options.clock ?? systemClock;
     this.id = uniqueId(this.#clock.nowMs());
     this.#concurrency = wholeNumber("concurrency", options.concurrency ?? 100, 1);
@@ -107,7 +106,14 @@ export class Worker {
     this.#maxBarrenInvocations = wholeNumber("maxBarrenInvocations", options.maxBarrenInvocations ?? 10, 1);
     this.#drainMs = wholeNumber("drainMs", options.drainMs ?? 10_000, 0);
     this.#onError = harmless(options.onError ?? ((error) => console.error("[tidemark]", error)));
-    for (const [name, fn] of Object.entries(options.functions)) this.#register(name, fn);
+    const functions = Object.entries(Object(options.functions) as WorkerOptions["functions"]);
+    if (functions.length === 0) {
+      throw new TidemarkError(
+        "TIDEMARK_WORKER_CONFIG",
+        `functions is ${valueText(options.functions)}; pass an object of at least one function by name`,
+      );
+    }
+    for (const [name, fn] of functions) this.#functions.set(name, registeredFunction(name, fn));
   }
 
   /**
@@ -176,23 +182,6 @@ export class Worker {
     while (this.#active.size > 0 || this.#isLooking) {
       await new Promise<void>((resolve) => this.#idleListeners.push(resolve));
     }
-  }
-
-  #register(name: string, fn: WorkerOptions["functions"][string]): void {
-    if (!/^[A-Za-z0-9_.:$-]{1,140}$/.test(name)) {
-      throw new TidemarkError(
-        "TIDEMARK_FUNCTION_NAME",
-        `functions: ${JSON.stringify(name)} is not a function name; use 1 to 140 of the characters A-Z, a-z, 0-9, _ . : $ and -`,
-      );
-    }
-    if (typeof fn === "function") this.#functions.set(name, { durable: true, handler: fn });
-    else if (typeof fn?.handler === "function")
-      this.#functions.set(name, { durable: false, handler: fn.handler });
-    else
-      throw new TidemarkError(
-        "TIDEMARK_HANDLER",
-        `functions.${name} is not a function; pass a wrapped handler`,
-      );
   }
 
   #changed(executionId: string): void {
@@ -281,6 +270,7 @@ export class Worker {
       inlineWaitMs: this.#inlineWaitMs,
       maxBarrenInvocations: this.#maxBarrenInvocations,
       remainingTimeMs: () => Number.POSITIVE_INFINITY,
+      onFailed: this.#onError,
     });
     this.#active.set(head.executionId, invocation);
     this.#renewLater();

@@ -1,0 +1,208 @@
+/**
+ * Owns the handler of a Lambda function that runs one durable function: it starts executions, runs them as far as the
+ * time of the invocation goes, and goes on with those that it is woken for.
+ *
+ * Whatever happens to an invocation or to a wake-up, the store says what is due.
+ */
+
+import {
+  type ErrorObject,
+  type ExecutionHead,
+  type ExecutionStatus,
+  isTerminal,
+  TidemarkError,
+} from "@tidemark/protocol";
+import {
+  type Clock,
+  DurableClient,
+  type FunctionToRun,
+  type RegisteredFunction,
+  registeredFunction,
+  runExecution,
+  systemClock,
+} from "@tidemark/runtime";
+import type { Duration } from "@tidemark/sdk";
+import type { ExecutionStore } from "@tidemark/store";
+import type { Invoke } from "./lambda-invoke.js";
+import { type HandlerContext, type OpenStore, once, optionError, reporter, wholeNumber } from "./options.js";
+import { type WakeUpEvent, wokenExecutionId } from "./wake-up-event.js";
+import { isDue, wakeWith, wakingStore } from "./waking-store.js";
+
+export interface LambdaHandlerOptions<Event = unknown> {
+  /** Opens the store, once for each sandbox. */
+  readonly store: OpenStore;
+  /** The name under which the store knows the function, and by which others invoke it. */
+  readonly functionName: string;
+  /** A wrapped handler, or a plain function as `{ handler, durable: false }`. */
+  readonly handler: FunctionToRun;
+  /**
+   * Makes starts idempotent: events with the same key are the same execution. 1 to 64 of the characters A-Z a-z 0-9 _ -.
+   * Default, and when it gives `undefined`: the id of the request, which Lambda's own retries keep.
+   */
+  readonly key?: ((event: Event) => string | undefined) | undefined;
+  /** What the execution gets of an event, as a JSON value. Events with one key must give the same. Default: the event. */
+  readonly input?: ((event: Event) => unknown) | undefined;
+  /** What an ordinary event is answered with. Default: the {@link LambdaAnswer} itself. */
+  readonly answer?: ((answer: LambdaAnswer) => unknown) | undefined;
+  /** How long an execution may take. Default 366 days. */
+  readonly timeout?: Duration | undefined;
+  /** How long it is kept after its end. Default 14 days. */
+  readonly retention?: Duration | undefined;
+  /** A wait due within this many milliseconds is slept in the invocation instead of suspending. Default 0. */
+  readonly inlineWaitMs?: number | undefined;
+  /** How long before the deadline of the invocation what still runs is handed over. Milliseconds, default 1000. */
+  readonly handOverMs?: number | undefined;
+  /** How soon others take over after a crash. Milliseconds, default 30,000. */
+  readonly leaseMs?: number | undefined;
+  /** Invocations in a row that may fail without recording anything before the execution is stopped. Default 10. */
+  readonly maxBarrenInvocations?: number | undefined;
+  /** Sends wake-ups. Default: `lambdaInvoke()`. */
+  readonly invoke?: Invoke | undefined;
+  /** Told of what can be reported to nobody else. Default: `console.error`. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** How an execution stands when its event is answered. */
+export interface LambdaAnswer {
+  readonly executionId: string;
+  /** `PENDING` and `RUNNING`: it goes on by itself. */
+  readonly status: ExecutionStatus;
+  /** When it has succeeded: the JSON value that the handler returned, if any. */
+  readonly result?: unknown;
+  /** When it has failed, timed out or been stopped. */
+  readonly error?: ErrorObject;
+}
+
+export type LambdaHandler<Event = unknown> = (
+  event: Event | WakeUpEvent,
+  context: HandlerContext,
+) => Promise<unknown>;
+
+/**
+ * The handler of a Lambda function that is not an AWS durable function.
+ *
+ * An ordinary event starts an execution and is answered when it has ended or suspended, or when the time is nearly
+ * over. A {@link WakeUpEvent} goes on with one if it is due; otherwise it does nothing, so that it may come late, twice
+ * or for something that is gone.
+ *
+ * @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS`, `TIDEMARK_FUNCTION_NAME`, `TIDEMARK_HANDLER`. What it gives rejects
+ * with `TIDEMARK_WAKE_UP`, and as `DurableClient.start` and the store do.
+ * @example
+ * ```ts
+ * export const handler = lambdaHandler({
+ *   store: () => store,
+ *   functionName: "order",
+ *   handler: withDurableExecution(myHandler),
+ *   key: (event: Order) => event.id,
+ * });
+ * ```
+ */
+export function lambdaHandler<Event = unknown>(options: LambdaHandlerOptions<Event>): LambdaHandler<Event> {
+  const { functionName, clock = systemClock } = options;
+  const onError = reporter(options.onError);
+  const fn = registeredFunction(functionName, options.handler);
+  const handOverMs = wholeNumber("handOverMs", options.handOverMs ?? 1000, 0);
+  wholeNumber("inlineWaitMs", options.inlineWaitMs ?? 0, 0);
+  wholeNumber("leaseMs", options.leaseMs ?? 30_000, 1);
+  wholeNumber("maxBarrenInvocations", options.maxBarrenInvocations ?? 10, 1);
+  const connect = once(async () => {
+    const store = await options.store();
+    await store.registerFunctions([functionName]);
+    return new Runner({ ...options, clock, onError, handOverMs, fn }, store);
+  });
+  return async (event, context) => {
+    const remainingMs = context.getRemainingTimeInMillis();
+    if (remainingMs <= handOverMs) throw tooLittleTime(functionName, remainingMs, handOverMs);
+    const deadlineMs = clock.nowMs() + remainingMs;
+    const executionId = wokenExecutionId(event);
+    const runner = await connect();
+    if (executionId !== undefined) return runner.wake(executionId, deadlineMs);
+    const answer = await runner.start(event as Event, context.awsRequestId, deadlineMs);
+    return options.answer === undefined ? answer : options.answer(answer);
+  };
+}
+
+interface RunnerOptions<Event> extends LambdaHandlerOptions<Event> {
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+  readonly handOverMs: number;
+  readonly fn: RegisteredFunction;
+}
+
+/** What a sandbox keeps between invocations. */
+class Runner<Event> {
+  readonly #options: RunnerOptions<Event>;
+  readonly #client: DurableClient;
+  readonly #store: ExecutionStore;
+  readonly #waking: ExecutionStore;
+  readonly #wakeIfDue: ReturnType<typeof wakeWith>;
+
+  constructor(options: RunnerOptions<Event>, store: ExecutionStore) {
+    this.#options = options;
+    this.#store = store;
+    // What it starts itself it runs itself.
+    this.#client = new DurableClient({ store, clock: options.clock });
+    this.#waking = wakingStore(store, options);
+    this.#wakeIfDue = wakeWith(options);
+  }
+
+  async start(event: Event, awsRequestId: string, deadlineMs: number): Promise<LambdaAnswer> {
+    const { functionName, key, input, timeout, retention, onError } = this.#options;
+    const name = key?.(event) ?? requestName(awsRequestId);
+    const { executionId } = await this.#client.start(functionName, {
+      input: input === undefined ? event : input(event),
+      ...(name === undefined ? {} : { name }),
+      ...(timeout === undefined ? {} : { timeout }),
+      ...(retention === undefined ? {} : { retention }),
+    });
+    // From here on it is under way, whatever happens to this invocation.
+    await this.#run(executionId, deadlineMs).catch(onError);
+    const { status, result, error } = await this.#client.describe(executionId);
+    if (!isTerminal(status)) return { executionId, status };
+    return {
+      executionId,
+      status,
+      ...(result === undefined ? {} : { result }),
+      ...(error === undefined ? {} : { error }),
+    };
+  }
+
+  async wake(executionId: string, deadlineMs: number): Promise<void> {
+    const head = await this.#store.head(executionId);
+    if (head === undefined || isTerminal(head.status)) return;
+    const { functionName } = this.#options;
+    if (head.functionName !== functionName) throw otherFunction(head, functionName);
+    await this.#run(executionId, deadlineMs);
+  }
+
+  /** Runs it as often as it is due and time remains; then somebody else is to go on. */
+  async #run(executionId: string, deadlineMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const run = { ...this.#options, store: this.#waking, executionId, deadlineMs };
+    for (;;) {
+      const hasRun = await runExecution(run);
+      const head = await this.#store.head(executionId);
+      if (head === undefined || !isDue(head, clock.nowMs())) return;
+      if (!hasRun) return this.#wakeIfDue(head, clock.nowMs());
+    }
+  }
+}
+
+/** Lambda's ids are names; those of other runners may not be. */
+function requestName(awsRequestId: string | undefined): string | undefined {
+  return awsRequestId !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(awsRequestId) ? awsRequestId : undefined;
+}
+
+function tooLittleTime(functionName: string, remainingMs: number, handOverMs: number): TidemarkError {
+  return optionError(
+    `function ${functionName} has ${remainingMs} ms for this event, and hands over ${handOverMs} ms before its deadline (handOverMs); raise the timeout of the Lambda function`,
+  );
+}
+
+function otherFunction({ executionId, functionName }: ExecutionHead, own: string): TidemarkError {
+  return new TidemarkError(
+    "TIDEMARK_WAKE_UP",
+    `execution ${executionId} is of function ${functionName}, and this Lambda function runs ${own}; correct the target of whoever invoked it`,
+  );
+}

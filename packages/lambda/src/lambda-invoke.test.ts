@@ -1,0 +1,51 @@
+import { execFileSync } from "node:child_process";
+import { join, resolve } from "node:path";
+import type { InvokeReport } from "../../../testing/lambda/invoke-program";
+import { lambdaInvoke, wakeUpEvent } from "./index";
+
+const workspaceDirectory = resolve(__dirname, "../../..");
+
+describe("lambdaInvoke", () => {
+  let report: InvokeReport;
+
+  beforeAll(() => {
+    const program = join(workspaceDirectory, "testing/lambda/invoke-program.ts");
+    const output = execFileSync(process.execPath, ["--import", "tsx", program], {
+      cwd: workspaceDirectory,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    report = JSON.parse(output);
+  }, 30_000);
+
+  it("invokes the function that the target names, asynchronously, with the wake-up event", () => {
+    const Payload = JSON.stringify(wakeUpEvent("order.one"));
+    expect(report.sent).toEqual([
+      { FunctionName: "order", InvocationType: "Event", Payload },
+      { FunctionName: "order:live", InvocationType: "Event", Payload },
+    ]);
+  });
+
+  it.each([
+    ["AccessDeniedException", "TIDEMARK_LAMBDA_ACCESS", "allow lambda:InvokeFunction on function order"],
+    ["CredentialsProviderError", "TIDEMARK_LAMBDA_ACCESS", "allow lambda:InvokeFunction on function order"],
+    ["ResourceNotFoundException", "TIDEMARK_LAMBDA_FUNCTION", "correct the name or target"],
+    ["TooManyRequestsException", "TIDEMARK_LAMBDA_THROTTLED", "raise the concurrency quota"],
+    ["RecursiveInvocationException", "TIDEMARK_LAMBDA_RECURSION", "RecursiveLoop"],
+    ["ServiceException", "TIDEMARK_LAMBDA_INVOKE", "the waker tries again"],
+  ])("says what %s means", (name, code, advice) => {
+    const { code: given, message } = report.errors[name] ?? { code: "", message: "" };
+    expect(given).toBe(code);
+    expect(message).toContain("execution order.one");
+    expect(message).toContain("lambda:InvokeFunction on function order");
+    expect(message).toContain(`${name}: because`);
+    expect(message).toContain(advice);
+  });
+
+  it("says so when the AWS SDK cannot be loaded", async () => {
+    // Jest's modules have no import(): to them it is not installed.
+    await expect(lambdaInvoke()({ functionName: "order", executionId: "order.one" })).rejects.toMatchObject({
+      code: "TIDEMARK_LAMBDA_CLIENT",
+    });
+  });
+});

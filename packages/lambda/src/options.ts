@@ -1,0 +1,45 @@
+/** Owns what the handlers have in common: the store of a sandbox, reports, and the check of options. */
+
+import { TidemarkError, valueText } from "@tidemark/protocol";
+import type { LambdaContext } from "@tidemark/sdk";
+import type { ExecutionStore } from "@tidemark/store";
+
+/** Opens the store, once for each sandbox; again at the next event after it has failed. */
+export type OpenStore = () => ExecutionStore | Promise<ExecutionStore>;
+
+/** What the handlers use of a Lambda context. */
+export type HandlerContext = Pick<LambdaContext, "awsRequestId" | "getRemainingTimeInMillis">;
+
+/** Calls `connect` once, and again after it has failed. */
+export function once<T>(connect: () => Promise<T>): () => Promise<T> {
+  let connected: Promise<T> | undefined;
+  return () => {
+    connected ??= connect().catch((error: unknown) => {
+      connected = undefined;
+      throw error;
+    });
+    return connected;
+  };
+}
+
+/** Tells `onError`, or else the console. Never throws: what a user's reporter throws has nobody to go to. */
+export function reporter(onError: ((error: unknown) => void) | undefined): (error: unknown) => void {
+  return (error) => {
+    try {
+      if (onError === undefined) console.error("[tidemark]", error);
+      else onError(error);
+    } catch (thrown) {
+      console.error("[tidemark] onError threw", thrown, "for", error);
+    }
+  };
+}
+
+/** @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS`. */
+export function wholeNumber(field: string, value: number, least: number): number {
+  if (Number.isInteger(value) && value >= least) return value;
+  throw optionError(`${field} is ${valueText(value)}; pass a whole number of at least ${least}`);
+}
+
+export function optionError(message: string): TidemarkError {
+  return new TidemarkError("TIDEMARK_LAMBDA_OPTIONS", message);
+}

@@ -1,0 +1,102 @@
+import { withDurableExecution } from "@tidemark/sdk";
+import { MemoryStore } from "@tidemark/store";
+import { storeWith } from "../../../testing/kit/store-with";
+import { VirtualClock } from "../../../testing/kit/virtual-clock";
+import { DurableClient, registeredFunction, runExecution } from "./index";
+
+const memory = (): MemoryStore => new MemoryStore();
+
+/** Runs `main`, whose one step takes as long as the test says. */
+async function running(deadlineInMs: number, renew?: (store: MemoryStore) => MemoryStore["renew"]) {
+  const clock = new VirtualClock();
+  const inner = memory();
+  const renewals: number[] = [];
+  const store = storeWith(inner, {
+    renew: async (id, epoch, untilMs) => {
+      renewals.push(untilMs - startMs);
+      return (renew?.(inner) ?? inner.renew.bind(inner))(id, epoch, untilMs);
+    },
+  });
+  const startMs = clock.nowMs();
+  await store.registerFunctions(["main"]);
+  const { executionId } = await new DurableClient({ store, clock }).start("main");
+  let finish = (): void => {};
+  const work = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const errors: unknown[] = [];
+  const run = (): Promise<boolean> =>
+    runExecution({
+      store,
+      clock,
+      executionId,
+      fn: registeredFunction(
+        "main",
+        withDurableExecution(async (_event, context) => context.step(() => work)),
+      ),
+      deadlineMs: startMs + deadlineInMs,
+      handOverMs: 1000,
+      onError: (error) => errors.push(error),
+    });
+  const advanceTo = (ms: number): Promise<void> => clock.advanceTo(startMs + ms);
+  const head = async () => store.head(executionId);
+  return { run, advanceTo, finish, head, renewals, errors, startMs };
+}
+
+describe("runExecution", () => {
+  it("renews the lease at a third of it, up to a second after the deadline, and not after the end", async () => {
+    const { run, advanceTo, finish, renewals, head, startMs } = await running(60_000);
+    const ran = run();
+    await advanceTo(1);
+    expect((await head())?.dueAtMs).toBe(startMs + 30_000);
+    await advanceTo(50_000);
+    expect(renewals).toEqual([40_000, 50_000, 60_000, 61_000]);
+    finish();
+    expect(await ran).toBe(true);
+    await advanceTo(200_000);
+    expect(renewals).toHaveLength(4);
+    expect((await head())?.status).toBe("SUCCEEDED");
+  });
+
+  it("takes a lease to a second after the deadline when that is sooner", async () => {
+    const { run, advanceTo, head, renewals, startMs } = await running(10_000);
+    const ran = run();
+    await advanceTo(8_999);
+    expect((await head())?.dueAtMs).toBe(startMs + 11_000);
+    await advanceTo(9_000);
+    expect(await ran).toBe(true);
+    expect(await head()).toMatchObject({ status: "PENDING", dueAtMs: startMs + 9_000 });
+    expect(renewals).toEqual([]);
+  });
+
+  it("runs nothing when somebody else does, when it has ended, and when time is up", async () => {
+    const { run, advanceTo, finish, head } = await running(10_000);
+    const ran = run();
+    await advanceTo(1);
+    expect(await run()).toBe(false);
+    finish();
+    await ran;
+    expect(await run()).toBe(false);
+    expect((await head())?.epoch).toBe(1);
+
+    const late = await running(10_000);
+    await late.advanceTo(9_000);
+    expect(await late.run()).toBe(false);
+    expect((await late.head())?.epoch).toBe(0);
+  });
+
+  it("ends quietly when the lease has gone to another, and reports a renewal that fails", async () => {
+    const lost = await running(60_000, () => async () => false);
+    const ran = lost.run();
+    await lost.advanceTo(10_000);
+    expect(await ran).toBe(true);
+
+    const failing = await running(60_000, () => async () => Promise.reject(new Error("no network")));
+    const goesOn = failing.run();
+    await failing.advanceTo(10_000);
+    failing.finish();
+    expect(await goesOn).toBe(true);
+    expect(failing.errors).toEqual([new Error("no network")]);
+    expect((await failing.head())?.status).toBe("SUCCEEDED");
+  });
+});

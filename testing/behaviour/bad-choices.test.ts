@@ -1,0 +1,52 @@
+/** Choices that decide safety or completion: one that is not among those that there are is an error at the call. */
+
+import type { DurableContext } from "@tidemark/sdk";
+import { createRig } from "./rig";
+
+const wrong = (value: unknown): never => value as never;
+const none = async (): Promise<void> => {};
+
+const CALLS: [string, (context: DurableContext) => unknown, string, string][] = [
+  [
+    "parallel with an unknown threshold",
+    (c) => c.parallel([none], { completionConfig: wrong({ minSucessful: 1 }) }),
+    "TIDEMARK_BATCH_CONFIG",
+    "completionConfig.minSucessful is not a field; use minSuccessful, ",
+  ],
+  [
+    "map with a text that is no nesting",
+    (c) => c.map([1], none, { nesting: wrong("flat") }),
+    "TIDEMARK_ARGUMENT",
+    'nesting is "flat"; use NESTED or FLAT',
+  ],
+  [
+    "map with an item serdes that cannot read",
+    (c) => c.map([1], none, { itemSerdes: wrong({ serialize: none }) }),
+    "TIDEMARK_ARGUMENT",
+    "itemSerdes is {}; pass an object with serialize and deserialize functions",
+  ],
+  [
+    "step with a text that is no semantics",
+    (c) => c.step(none, { semantics: wrong("once") }),
+    "TIDEMARK_ARGUMENT",
+    'semantics is "once"; use AT_MOST_ONCE_PER_RETRY or AT_LEAST_ONCE_PER_RETRY',
+  ],
+  [
+    "step with a text for a serdes",
+    (c) => c.step(none, { serdes: wrong("json") }),
+    "TIDEMARK_ARGUMENT",
+    'serdes is "json"; pass an object with serialize and deserialize functions',
+  ],
+];
+
+it.each(CALLS)("%s", async (_name, call, code, message) => {
+  const rig = await createRig();
+  const ending = await rig.run(async (_event, context) => {
+    await call(context);
+  });
+
+  expect(ending).toMatchObject({
+    status: "FAILED",
+    error: { ErrorType: code, ErrorMessage: expect.stringContaining(message) },
+  });
+});
