@@ -20,6 +20,7 @@ export interface ExecutionDescription {
   readonly endedAt?: Date;
   /** When it is looked at again: the next timer, or the end of the lease. */
   readonly dueAt?: Date;
+  /** How often a worker has claimed it, also only to find that there is no reason to run it yet. */
   readonly invocations: number;
   readonly parentExecutionId?: string;
   readonly input?: unknown;

@@ -216,13 +216,14 @@ export class Worker {
 
   async #claim(free: number): Promise<void> {
     const nowMs = this.#clock.nowMs();
-    this.#purge(nowMs);
     // What runs here may be listed until its lease is taken.
     const { executionIds, nextDueAtMs } = await this.#store.due(nowMs, free + this.#active.size, [
       ...this.#functions.keys(),
     ]);
     // It may have been stopped meanwhile.
     if (!this.#isRunning) return;
+    // Not before: what is due does not wait for it.
+    this.#purge(nowMs);
     for (const executionId of executionIds) {
       if (this.#active.has(executionId) || this.#active.size >= this.#concurrency) continue;
       this.#active.set(executionId, undefined);

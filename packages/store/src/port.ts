@@ -125,7 +125,10 @@ export interface StoreManifest {
   readonly maxEntryBytes: number;
 }
 
-/** Where executions live. Every write is durable when its promise settles, as far as the store is. */
+/**
+ * Where executions live. Every write is durable when its promise settles, as far as the store is.
+ * Calls that are made in one turn of the event loop take effect in the order of the calls.
+ */
 export interface ExecutionStore {
   readonly manifest: StoreManifest;
   /**
