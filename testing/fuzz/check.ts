@@ -118,13 +118,15 @@ export function drawnPlans(seed: number, count: number): (calls: number) => Plan
       return kind.startsWith("freeze") ? { at, kind, thawAfterMs: pick(THAWS) } : { at, kind };
     };
     return Array.from({ length: count }, () => {
-      const isDouble = random() < 0.3;
+      // Being stopped interrupts, too: three times would fail a step.
+      const isStopped = random() < 0.1;
+      const isDouble = !isStopped && random() < 0.3;
       const faults = isDouble ? [draw(calls), draw(calls + 20)] : [draw(calls)];
       return {
         faults,
         ...(random() < 0.2 ? { processes: 2 } : {}),
         ...(random() < 0.3 ? { skewsMs: [pick(SKEWS_MS), pick(SKEWS_MS), pick(SKEWS_MS)] } : {}),
-        ...(random() < 0.1 ? { stop: { afterMs: pick(STOPS_MS), resumesAfterMs: pick(STOPS_MS) } } : {}),
+        ...(isStopped ? { stop: { afterMs: pick(STOPS_MS), resumesAfterMs: pick(STOPS_MS) } } : {}),
       };
     });
   };

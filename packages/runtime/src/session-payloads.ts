@@ -15,7 +15,20 @@ interface WrittenUpdates {
 }
 
 /** Writes the payloads of updates; those without a large or encoded one come back as they are. */
-export async function writePayloads(
+export function writePayloads(
+  payloads: Payloads,
+  updates: readonly OperationUpdate[],
+  executionId: string,
+): WrittenUpdates | Promise<WrittenUpdates> {
+  const isPlain = updates.every(
+    ({ Payload, Error: error }) =>
+      (Payload === undefined || payloads.staysAsItIs(Payload)) &&
+      (error === undefined || payloads.staysAsItIs(error)),
+  );
+  return isPlain ? { updates, reader: undefined } : writeAll(payloads, updates, executionId);
+}
+
+async function writeAll(
   payloads: Payloads,
   updates: readonly OperationUpdate[],
   executionId: string,

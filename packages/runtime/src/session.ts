@@ -27,7 +27,6 @@ import {
   type OperationUpdate,
   type OutsideEvent,
   type PayloadReader,
-  parseCheckpointToken,
   readPayloads,
   TidemarkError,
   type Transition,
@@ -44,6 +43,7 @@ import {
 import { countBarren, wasHandedOver } from "./barren.js";
 import type { Clock } from "./clock.js";
 import { entryParts } from "./entry-parts.js";
+import { endsContext, isInvoke, settles } from "./record-kinds.js";
 import { failForGood, superseded } from "./session-errors.js";
 import { startChild } from "./session-invokes.js";
 import { writePayloads } from "./session-payloads.js";
@@ -248,10 +248,11 @@ export class Session implements DurableExecutionClient {
   async checkpoint(request: CheckpointDurableExecutionRequest): Promise<CheckpointDurableExecutionResponse> {
     this.#checkToken(request.CheckpointToken);
     const asked = this.#withoutExecution(request.Updates ?? []);
-    const { updates, reader } = await writePayloads(this.#payloads, asked, this.executionId);
+    const written = writePayloads(this.#payloads, asked, this.executionId);
+    const { updates, reader } = written instanceof Promise ? await written : written;
     const nowMs = this.#clock.nowMs();
     const records = updates.map((update): LogRecord => ({ update }));
-    const news = await this.#news(nowMs);
+    const news = this.#mayHaveNews(nowMs) ? await this.#news(nowMs) : [];
     if (news.length > 0) {
       const ended = new Set(updates.filter(endsContext).map((update) => update.Id as string));
       for (const event of news) if (!this.#isBelow(event.id, ended)) records.push({ event });
@@ -262,8 +263,9 @@ export class Session implements DurableExecutionClient {
     const operations = await this.#append(records, nowMs, undefined);
     // Code that is told of nothing begins no step body after the end.
     if (operations === undefined || this.#isClosed) throw superseded(this.executionId, this.epoch);
-    const invokes = updates.filter((update) => update.Type === "CHAINED_INVOKE");
-    if (invokes.length > 0) await this.#startChildren(invokes.map((update) => update.Id as string));
+    if (updates.some(isInvoke)) {
+      await this.#startChildren(updates.filter(isInvoke).map((update) => update.Id as string));
+    }
     const known = this.#readsStandIns ? reader : this.#payloads;
     const Operations = known === undefined ? operations : await this.#withPayloads(known, operations);
     return { CheckpointToken: this.token, NewExecutionState: { Operations } };
@@ -286,12 +288,8 @@ export class Session implements DurableExecutionClient {
 
   /** A stale token never writes (invariant 3). */
   #checkToken(token: string | undefined): void {
-    const parsed = parseCheckpointToken(token ?? "");
-    const isOurs =
-      parsed?.executionId === this.executionId &&
-      parsed.epoch === this.epoch &&
-      parsed.sequence === this.#sequence;
-    if (this.#isClosed || this.#isAppending || !isOurs) throw superseded(this.executionId, this.epoch);
+    if (this.#isClosed || this.#isAppending || token !== this.token)
+      throw superseded(this.executionId, this.epoch);
   }
 
   #withoutExecution(updates: readonly OperationUpdate[]): readonly OperationUpdate[] {
@@ -299,6 +297,10 @@ export class Session implements DurableExecutionClient {
     if (last?.Type !== "EXECUTION") return updates;
     this.#largeResult = last.Payload ?? "";
     return updates.slice(0, -1);
+  }
+
+  #mayHaveNews(nowMs: number): boolean {
+    return this.#hasNews || (this.#state.nextDueMs() ?? Number.POSITIVE_INFINITY) <= nowMs;
   }
 
   async #news(nowMs: number): Promise<OutsideEvent[]> {
@@ -393,31 +395,34 @@ export class Session implements DurableExecutionClient {
   }
 
   /** Appends the records, in as many entries as they need; gives the changed operations, or nothing when the fence has moved. */
-  async #append(
+  #append(
     records: readonly LogRecord[],
     nowMs: number,
     previous: InvocationEnd | undefined,
   ): Promise<Operation[] | undefined> {
-    const [first = [], ...others] = entryParts(records, this.#store.manifest.maxEntryBytes);
+    const parts = entryParts(records, this.#store.manifest.maxEntryBytes);
+    if (parts.length === 1) return this.#appendEntry(records, nowMs, previous);
+    return this.#appendParts(records, parts, nowMs, previous);
+  }
+
+  async #appendParts(
+    records: readonly LogRecord[],
+    parts: readonly (readonly LogRecord[])[],
+    nowMs: number,
+    previous: InvocationEnd | undefined,
+  ): Promise<Operation[] | undefined> {
     // What is not allowed as a whole is not recorded in part.
-    if (others.length > 0) this.#transition(records, nowMs);
-    this.#isAppending = true;
-    try {
-      const operations = await this.#appendEntry(first, nowMs, previous);
-      if (others.length === 0 || operations === undefined) return operations;
-      const changed = new Map(operations.map((operation) => [operation.Id, operation]));
-      for (const part of others) {
-        const more = await this.#appendEntry(part, nowMs, undefined);
-        if (more === undefined) return undefined;
-        for (const operation of more) {
-          changed.delete(operation.Id);
-          changed.set(operation.Id, operation);
-        }
+    this.#transition(records, nowMs);
+    const changed = new Map<string | undefined, Operation>();
+    for (const [index, part] of parts.entries()) {
+      const operations = await this.#appendEntry(part, nowMs, index === 0 ? previous : undefined);
+      if (operations === undefined) return undefined;
+      for (const operation of operations) {
+        changed.delete(operation.Id);
+        changed.set(operation.Id, operation);
       }
-      return [...changed.values()];
-    } finally {
-      this.#isAppending = false;
     }
+    return [...changed.values()];
   }
 
   async #appendEntry(
@@ -428,12 +433,17 @@ export class Session implements DurableExecutionClient {
     const attempt = this.#attempt(records, nowMs, previous);
     const { entry, transition } = attempt;
     this.#unanswered = attempt;
-    const { appended, existing } = await this.#store.append(this.executionId, entry).catch(failForGood);
-    this.#unanswered = undefined;
-    // Our own write, whose answer was lost, counts (invariant 4).
-    if (!appended && (existing?.nonce !== entry.nonce || existing.epoch !== entry.epoch)) {
-      this.#isClosed = true;
-      return undefined;
+    this.#isAppending = true;
+    try {
+      const { appended, existing } = await this.#store.append(this.executionId, entry).catch(failForGood);
+      this.#unanswered = undefined;
+      // Our own write, whose answer was lost, counts (invariant 4).
+      if (!appended && (existing?.nonce !== entry.nonce || existing.epoch !== entry.epoch)) {
+        this.#isClosed = true;
+        return undefined;
+      }
+    } finally {
+      this.#isAppending = false;
     }
     this.#sequence += 1;
     this.#state.commit(transition);
@@ -476,14 +486,4 @@ export class Session implements DurableExecutionClient {
     };
     await Promise.all(operationIds.map(start));
   }
-}
-
-function settles(event: OutsideEvent): boolean {
-  return (
-    event.kind !== "callback_heartbeat" && event.kind !== "retry_ready" && event.kind !== "step_interrupted"
-  );
-}
-
-function endsContext(update: OperationUpdate): boolean {
-  return update.Type === "CONTEXT" && update.Action !== "START";
 }

@@ -69,6 +69,14 @@ export class Payloads {
     return this.#store;
   }
 
+  /** True when a text, or an error, is recorded as it is: small, and nothing is to be encoded. Costs next to nothing. */
+  staysAsItIs(payload: string | ErrorObject): boolean {
+    if (this.#codecsOfSmall.length > 0) return false;
+    const isText = typeof payload === "string";
+    if (isStandIn(isText ? payload : payload.ErrorData)) return false;
+    return this.#store === undefined || !isOver(isText ? payload : JSON.stringify(payload), this.#limitBytes);
+  }
+
   /**
    * What to record for a text: the text itself, at once, when it is small and nothing is to be encoded.
    *
