@@ -65,7 +65,9 @@ class Draft {
   readonly #ceilingMs: number;
   /** Operations in the order of their last record; one that changes again leaves a hole. */
   readonly #changed: (Operation | undefined)[] = [];
-  readonly #places = new Map<string, number>();
+  #hasHoles = false;
+  /** Where each operation is among them; made for the second one, as most entries are about one. */
+  #places: Map<string, number> | undefined;
   readonly #timers: Timer[] = [];
   readonly #pruned: string[] = [];
   #nowMs: number;
@@ -81,7 +83,9 @@ class Draft {
 
   transition(): Transition {
     return {
-      operations: this.#changed.filter((operation) => operation !== undefined),
+      operations: this.#hasHoles
+        ? this.#changed.filter((operation) => operation !== undefined)
+        : (this.#changed as Operation[]),
       timers: this.#timers,
       pruned: this.#pruned,
       nowMs: this.#ceilingMs,
@@ -90,9 +94,14 @@ class Draft {
   }
 
   readonly #find = (id: string): Operation | undefined => {
-    const place = this.#places.get(id);
+    const place = this.#placeOf(id);
     return place === undefined ? this.#state.operations.get(id) : this.#changed[place];
   };
+
+  #placeOf(id: string): number | undefined {
+    if (this.#places !== undefined) return this.#places.get(id);
+    return this.#changed[0]?.Id === id ? 0 : undefined;
+  }
 
   update(update: OperationUpdate): string | undefined {
     const current = this.#find(update.Id as string);
@@ -286,10 +295,16 @@ class Draft {
   }
 
   #put(operation: Operation): void {
+    if (this.#changed.at(-1) === operation) return;
     const id = operation.Id as string;
-    const place = this.#places.get(id);
-    if (place !== undefined) this.#changed[place] = undefined;
-    this.#places.set(id, this.#changed.length);
+    const first = this.#changed[0];
+    if (first !== undefined) this.#places ??= new Map([[first.Id as string, 0]]);
+    const place = this.#places?.get(id);
+    if (place !== undefined) {
+      this.#changed[place] = undefined;
+      this.#hasHoles = true;
+    }
+    this.#places?.set(id, this.#changed.length);
     this.#changed.push(operation);
   }
 
