@@ -113,15 +113,14 @@ export class LiveOperation<T> implements Handle {
 
   #begin(record: Operation | undefined): void {
     const { observer } = this.engine;
-    if (observer?.wantsStarts === true && (record === undefined || !isSettled(record))) {
-      const info = record ?? this.describe();
-      this.engine.startInOrder(
-        () => observer.started(info, record !== undefined),
-        () => this.#kind.begin(this, record),
-      );
-    } else {
-      this.#kind.begin(this, record);
-    }
+    if (observer?.wantsStarts !== true) return this.#kind.begin(this, record);
+    // One that is rebuilt is not told of again, and still begins after those that were asked for before it.
+    const isToldOf = record === undefined || !isSettled(record);
+    const info = record ?? this.describe();
+    this.engine.startInOrder(
+      async () => (isToldOf ? observer.started(info, record !== undefined) : undefined),
+      () => this.#kind.begin(this, record),
+    );
   }
 
   progress(operation: Operation): void {
