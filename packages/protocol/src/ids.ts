@@ -44,15 +44,6 @@ export function checkpointToken(executionId: string, epoch: number, sequence: nu
   return `${executionId}.${epoch}.${sequence}`;
 }
 
-/** The reverse of {@link checkpointToken}; `undefined` for anything else. */
-export function parseCheckpointToken(
-  token: string,
-): { executionId: string; epoch: number; sequence: number } | undefined {
-  const match = /^(.+)\.(\d+)\.(\d+)$/.exec(token);
-  if (match === null) return undefined;
-  return { executionId: match[1] as string, epoch: Number(match[2]), sequence: Number(match[3]) };
-}
-
 /**
  * A callback id names the execution and the operation, so that completing one needs no index. Its
  * last part is a check: an id that was cut off, or that belongs to an earlier execution of the same

@@ -20,7 +20,6 @@ export {
   namedExecutionId,
   operationId,
   parseCallbackId,
-  parseCheckpointToken,
   validateExecutionName,
 } from "./ids.js";
 export {
