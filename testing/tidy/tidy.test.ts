@@ -43,6 +43,8 @@ const LAYERS: Layers = {
     externals: ["@aws-sdk/client-lambda"],
     builtins: [],
   },
+  testing: { packages: ["protocol", "runtime", "sdk", "store"], externals: [], builtins: [] },
+  "eslint-plugin": { packages: [], externals: ["@typescript-eslint/utils", "eslint"], builtins: [] },
 };
 
 /** The outermost files: the only ones that may read the clock, set timers or draw random numbers. */
