@@ -3,7 +3,7 @@
 import { DurableClient, Worker } from "@tidemark/runtime";
 import { type DurableExecutionHandler, StepSemantics, withDurableExecution } from "@tidemark/sdk";
 import { type ExecutionStore, MemoryStore } from "@tidemark/store";
-import { VirtualClock } from "../kit/virtual-clock";
+import { VirtualClock } from "@tidemark/testing";
 import { defer } from "./rig";
 
 const LEASE_MS = 30_000;

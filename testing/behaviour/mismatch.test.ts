@@ -1,8 +1,7 @@
 /** Code that no longer fits its log (invariant 12): a clear error, and no side effect past that point. */
 
 import { type DurableContext, NestingType } from "@tidemark/sdk";
-import { VirtualClock } from "../kit/virtual-clock";
-import { withVirtualTimers } from "../kit/virtual-timers";
+import { VirtualClock, withVirtualTimers } from "@tidemark/testing";
 import { createRig, defer, type TestHandler } from "./rig";
 
 type Operate = (context: DurableContext, effects: string[]) => PromiseLike<unknown>;

@@ -2,8 +2,7 @@
 
 import type { LogEntry } from "@tidemark/protocol";
 import { MemoryStore } from "@tidemark/store";
-import { VirtualClock } from "../kit/virtual-clock";
-import { withVirtualTimers } from "../kit/virtual-timers";
+import { VirtualClock, withVirtualTimers } from "@tidemark/testing";
 import { createRig, type Rig, type RigOptions } from "./rig";
 
 type Pause = (ms: number) => Promise<void>;

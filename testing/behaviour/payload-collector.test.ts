@@ -2,7 +2,7 @@
 
 import type { LogEntry } from "@tidemark/protocol";
 import { collectPayloads, MemoryPayloadStore, MemoryStore, Payloads } from "@tidemark/store";
-import { VirtualClock } from "../kit/virtual-clock";
+import { VirtualClock } from "@tidemark/testing";
 import { createRig, type Rig } from "./rig";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

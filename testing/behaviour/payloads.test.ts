@@ -11,7 +11,7 @@ import {
   Payloads,
   type PayloadsOptions,
 } from "@tidemark/store";
-import { VirtualClock } from "../kit/virtual-clock";
+import { VirtualClock } from "@tidemark/testing";
 import { createRig, type Rig } from "./rig";
 
 const SECRET = "the plain text of a payload";

@@ -21,8 +21,8 @@ import {
   withDurableExecution,
 } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
+import type { VirtualClock } from "@tidemark/testing";
 import { createTestRuntime, type TestRuntime } from "../kit/test-runtime";
-import type { VirtualClock } from "../kit/virtual-clock";
 
 export type TestHandler = DurableExecutionHandler;
 

@@ -3,7 +3,7 @@
 import { DurableClient, Worker } from "@tidemark/runtime";
 import { type DurableContext, retryPresets, withDurableExecution } from "@tidemark/sdk";
 import { MemoryStore } from "@tidemark/store";
-import { VirtualClock } from "../kit/virtual-clock";
+import { VirtualClock } from "@tidemark/testing";
 import { createRig, defer } from "./rig";
 
 describe("native gaps between operations", () => {

@@ -3,7 +3,7 @@
 import { DurableClient, Worker, type WorkerOptions } from "@tidemark/runtime";
 import { type DurableExecutionHandler, retryPresets, withDurableExecution } from "@tidemark/sdk";
 import { type ExecutionStore, MemoryStore } from "@tidemark/store";
-import { VirtualClock } from "../kit/virtual-clock";
+import { VirtualClock } from "@tidemark/testing";
 import { createRig, defer } from "./rig";
 
 const never = new Promise<never>(() => {});

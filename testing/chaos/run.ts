@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DurableClient } from "@tidemark/runtime";
 import type { ExecutionStore } from "@tidemark/store";
-import { seededRandom } from "../kit/virtual-clock";
+import { seededRandom } from "@tidemark/testing";
 import { CallbackAnswers } from "./callback-answers";
 import { type Inspection, inspect } from "./inspection";
 import { type ChaosStoreName, openStore, startBackend } from "./stores";

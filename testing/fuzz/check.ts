@@ -1,7 +1,7 @@
 /** Owns the checking of a program: undisturbed, and under the faults of a plan. */
 
 import type { ExecutionStore } from "@tidemark/store";
-import { seededRandom } from "../kit/virtual-clock";
+import { seededRandom } from "@tidemark/testing";
 import { FAULT_KINDS, type Fault } from "./fault-store";
 import { replayFully } from "./full-replay";
 import { type RunFacts, runProgram, type Stop } from "./harness";

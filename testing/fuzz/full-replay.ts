@@ -11,9 +11,7 @@ import type {
 } from "@tidemark/protocol";
 import type { LambdaContext } from "@tidemark/sdk";
 import type { LoadedExecution } from "@tidemark/store";
-import { recordedEvent } from "../kit/recorded-event";
-import { VirtualClock } from "../kit/virtual-clock";
-import { settledWithin, withVirtualTimers } from "../kit/virtual-timers";
+import { recordedEvent, settledWithin, VirtualClock, withVirtualTimers } from "@tidemark/testing";
 import { programHandler } from "./interpret";
 import { Process } from "./process";
 import { slowPlugin } from "./slow-plugin";

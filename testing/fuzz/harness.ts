@@ -14,9 +14,7 @@ import {
   type Payloads,
   plainPayloads,
 } from "@tidemark/store";
-import { VirtualClock } from "../kit/virtual-clock";
-import { withVirtualTimers } from "../kit/virtual-timers";
-import { watchedStore } from "../kit/watched-store";
+import { VirtualClock, watchedStore, withVirtualTimers } from "@tidemark/testing";
 import { type Fault, type FaultHooks, faultStore } from "./fault-store";
 import { inputOf, ProgramError, programHandler } from "./interpret";
 import { FUNCTIONS, type PlainInput, takeTime } from "./operations";

@@ -5,7 +5,7 @@
 
 import type { LogEntry } from "@tidemark/protocol";
 import type { DurableClient } from "@tidemark/runtime";
-import type { VirtualClock } from "../kit/virtual-clock";
+import type { VirtualClock } from "@tidemark/testing";
 import type { Process } from "./process";
 import type { CallbackAction } from "./program";
 

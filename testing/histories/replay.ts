@@ -6,9 +6,7 @@ import type {
   OperationUpdate,
 } from "@tidemark/protocol";
 import type { DurableLambdaHandler, LambdaContext } from "@tidemark/sdk";
-import { recordedEvent } from "../kit/recorded-event";
-import { VirtualClock } from "../kit/virtual-clock";
-import { settledWithin, withVirtualTimers } from "../kit/virtual-timers";
+import { recordedEvent, settledWithin, VirtualClock, withVirtualTimers } from "@tidemark/testing";
 import type { GoldenHistory } from "./golden";
 
 export interface Replayed {

@@ -2,7 +2,7 @@
 
 import { DurableClient, Worker, type WorkerOptions } from "@tidemark/runtime";
 import { type ExecutionStore, MemoryStore } from "@tidemark/store";
-import { VirtualClock } from "./virtual-clock";
+import { VirtualClock } from "@tidemark/testing";
 
 type Functions = WorkerOptions["functions"];
 

@@ -15,7 +15,7 @@ import {
   type NewExecution,
   settleKey,
 } from "@tidemark/store";
-import { VirtualClock } from "./virtual-clock";
+import { VirtualClock } from "@tidemark/testing";
 
 const LEASE_MS = 30_000;
 

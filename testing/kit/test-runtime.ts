@@ -3,8 +3,7 @@
 import type { ErrorObject, HistoryEvent } from "@tidemark/protocol";
 import { DurableClient, type DurableHandler, type PlainHandler, Worker } from "@tidemark/runtime";
 import { type ExecutionStore, MemoryStore, plainPayloads } from "@tidemark/store";
-import { VirtualClock } from "./virtual-clock";
-import { watchedStore } from "./watched-store";
+import { VirtualClock, watchedStore } from "@tidemark/testing";
 
 export interface TestRuntime {
   readonly client: DurableClient;

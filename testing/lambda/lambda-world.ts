@@ -18,8 +18,7 @@ import {
 import { DurableClient } from "@tidemark/runtime";
 import { type DurableExecutionHandler, withDurableExecution } from "@tidemark/sdk";
 import { type ExecutionStore, MemoryStore } from "@tidemark/store";
-import { VirtualClock } from "../kit/virtual-clock";
-import { watchedStore } from "../kit/watched-store";
+import { VirtualClock, watchedStore } from "@tidemark/testing";
 
 /** How the simulated Lambda treats a wake-up that it has accepted: after how many milliseconds it delivers it, each time. */
 type Delivery = () => readonly number[];

@@ -54,6 +54,7 @@ const OUTERMOST: Exceptions = {
     "the store's turns, timers, clocks, nonces and jitter, behind functions of its own",
   "packages/store-sqlite/src/turn.ts": "the store's turns, timers and jitter, behind functions of its own",
   "packages/runtime/src/clock.ts": "the process's clock and timers, behind the clock port",
+  "packages/testing/src/event-loop.ts": "the test kit's turns, out of reach of fake timers",
 };
 
 /** Files that import what only the process that runs them knows. */

@@ -1,6 +1,6 @@
 /** Whatever Lambda does to wake-ups and sandboxes, every execution ends, with its result. Each seed is one run. */
 
-import { seededRandom } from "../../../testing/kit/virtual-clock";
+import { seededRandom } from "@tidemark/testing";
 import { LambdaWorld } from "../../../testing/lambda/lambda-world";
 
 const SEEDS = Array.from({ length: 25 }, (_, index) => index + 1);

@@ -1,6 +1,6 @@
 import { TidemarkError } from "@tidemark/protocol";
 import { MemoryStore } from "@tidemark/store";
-import { storeWith } from "../../../testing/kit/store-with";
+import { storeWith } from "@tidemark/testing";
 import { LambdaWorld, LOST, ONCE, TWICE } from "../../../testing/lambda/lambda-world";
 import { lambdaHandler, wakeUpEvent } from "./index";
 

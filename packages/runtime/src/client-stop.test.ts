@@ -1,9 +1,9 @@
 /** The client from outside: callbacks, stopping, resuming and purging. */
 
 import { type DurableExecutionHandler, withDurableExecution } from "@tidemark/sdk";
+import { storeWith } from "@tidemark/testing";
 import { defer } from "../../../testing/behaviour/rig";
 import { Fleet } from "../../../testing/kit/fleet";
-import { storeWith } from "../../../testing/kit/store-with";
 import { DurableClient } from "./client.js";
 
 let fleet: Fleet;

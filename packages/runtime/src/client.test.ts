@@ -2,8 +2,8 @@
 
 import { withDurableExecution } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
+import { storeWith } from "@tidemark/testing";
 import { Fleet } from "../../../testing/kit/fleet";
-import { storeWith } from "../../../testing/kit/store-with";
 import { DurableClient } from "./client.js";
 
 const DAY_MS = 86_400_000;

@@ -2,9 +2,9 @@
 
 import { InvocationStatus } from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
+import { storeWith } from "@tidemark/testing";
 import { defer } from "../../../testing/behaviour/rig";
 import { ending, ManualExecution, starting } from "../../../testing/kit/manual-execution";
-import { storeWith } from "../../../testing/kit/store-with";
 import { WORKER_STOPPED } from "./barren.js";
 import { type DurableHandler, Invocation } from "./invocation.js";
 import { Session } from "./session.js";

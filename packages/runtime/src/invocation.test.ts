@@ -10,9 +10,9 @@ import {
 } from "@tidemark/protocol";
 import type { LambdaContext } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
+import { storeWith } from "@tidemark/testing";
 import { defer } from "../../../testing/behaviour/rig";
 import { ending, ManualExecution, starting } from "../../../testing/kit/manual-execution";
-import { storeWith } from "../../../testing/kit/store-with";
 import { type DurableHandler, Invocation, type PlainHandler, type RegisteredFunction } from "./invocation.js";
 
 let run: ManualExecution;

@@ -1,7 +1,6 @@
 import { withDurableExecution } from "@tidemark/sdk";
 import { MemoryStore } from "@tidemark/store";
-import { storeWith } from "../../../testing/kit/store-with";
-import { VirtualClock } from "../../../testing/kit/virtual-clock";
+import { storeWith, VirtualClock } from "@tidemark/testing";
 import { DurableClient, registeredFunction, runExecution } from "./index";
 
 const memory = (): MemoryStore => new MemoryStore();

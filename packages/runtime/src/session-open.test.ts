@@ -3,8 +3,8 @@
 import type { InvocationEnd, OperationUpdate, WireOperation } from "@tidemark/protocol";
 import { DurableClient } from "@tidemark/runtime";
 import type { ExecutionStore } from "@tidemark/store";
+import { storeWith } from "@tidemark/testing";
 import { ending, ManualExecution, starting } from "../../../testing/kit/manual-execution";
-import { storeWith } from "../../../testing/kit/store-with";
 import { WORKER_STOPPED } from "./barren.js";
 import { Session } from "./session.js";
 

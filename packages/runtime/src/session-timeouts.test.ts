@@ -2,8 +2,8 @@
 
 import type { OperationUpdate } from "@tidemark/protocol";
 import { type ExecutionStore, settleKey } from "@tidemark/store";
+import { storeWith } from "@tidemark/testing";
 import { ManualExecution, starting } from "../../../testing/kit/manual-execution";
-import { storeWith } from "../../../testing/kit/store-with";
 import { Session } from "./session.js";
 
 let run: ManualExecution;

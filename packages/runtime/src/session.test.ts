@@ -7,8 +7,8 @@ import type {
   WireOperation,
 } from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
+import { storeWith } from "@tidemark/testing";
 import { ending, ManualExecution, starting } from "../../../testing/kit/manual-execution";
-import { storeWith } from "../../../testing/kit/store-with";
 import { Session } from "./session.js";
 
 let run: ManualExecution;

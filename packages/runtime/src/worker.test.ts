@@ -2,9 +2,9 @@
 
 import { type DurableExecutionHandler, withDurableExecution } from "@tidemark/sdk";
 import { type ExecutionStore, MemoryStore, settleKey } from "@tidemark/store";
+import { storeWith } from "@tidemark/testing";
 import { defer } from "../../../testing/behaviour/rig";
 import { Fleet } from "../../../testing/kit/fleet";
-import { storeWith } from "../../../testing/kit/store-with";
 import type { DurableHandler } from "./invocation.js";
 import { Worker, type WorkerOptions } from "./worker.js";
 

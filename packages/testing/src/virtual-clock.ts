@@ -2,6 +2,7 @@
 
 import { DueQueue } from "@tidemark/protocol";
 import type { Clock } from "@tidemark/runtime";
+import { nextTurn } from "./event-loop.js";
 
 interface VirtualTimer {
   readonly dueAtMs: number;
@@ -74,7 +75,7 @@ export class VirtualClock implements Clock {
     for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
       if (seen !== this.#activity || this.#busy > 0) quiet = 0;
       seen = this.#activity;
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
   }
 

@@ -3,7 +3,7 @@
  * for what comes next is virtual time, too.
  */
 
-import type { VirtualClock } from "./virtual-clock";
+import type { VirtualClock } from "./virtual-clock.js";
 
 /** What `work` comes to, if it settles within `patienceMs` of virtual time. */
 export async function settledWithin<T>(

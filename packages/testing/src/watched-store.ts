@@ -1,7 +1,7 @@
 /** Owns a store that tells of every call, and that can cut an invocation off as the death of its process would. */
 
 import type { ExecutionStore } from "@tidemark/store";
-import type { VirtualClock } from "./virtual-clock";
+import type { VirtualClock } from "./virtual-clock.js";
 
 export interface WatchedStore {
   readonly store: ExecutionStore;
