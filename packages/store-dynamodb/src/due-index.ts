@@ -26,6 +26,14 @@ export const FIRST_PAGE_ROWS = 25;
 /** Far above the usual delay of an index, which is well under a second. */
 const RECENT_MS = 2_000;
 
+/** What `acquire` has refused is not given again for so long: the row is behind the table, and asking costs reads. */
+const STALE_MS = 1_000;
+
+interface StaleRow {
+  readonly dueAtMs: number;
+  readonly foundMs: number;
+}
+
 interface RecentWrite extends DueRow {
   readonly functionName: string;
   readonly writtenMs: number;
@@ -36,6 +44,10 @@ export class DueIndex {
   readonly #shards: number;
   /** In the order of writing. */
   readonly #recent = new Map<string, RecentWrite>();
+  /** The rows that were given last, with their times. */
+  #given = new Map<string, number>();
+  /** In the order of finding. */
+  readonly #stale = new Map<string, StaleRow>();
 
   constructor(requests: Requests, shards: number) {
     this.#requests = requests;
@@ -45,14 +57,19 @@ export class DueIndex {
   /** This process has written a head. */
   wrote({ executionId, functionName, status, dueAtMs }: ExecutionHead): void {
     this.#recent.delete(executionId);
+    this.#stale.delete(executionId);
     this.#dropOld();
     if (isTerminal(status) || dueAtMs === undefined) return;
     this.#recent.set(executionId, { executionId, functionName, dueAtMs, writtenMs: monotonicMs() });
   }
 
-  /** An execution was not due after all. */
-  wasNotDue(executionId: string): void {
+  /** An execution was not due after all, when it was asked for at `nowMs`. */
+  wasNotDue(executionId: string, nowMs: number): void {
     this.#recent.delete(executionId);
+    const dueAtMs = this.#given.get(executionId);
+    if (dueAtMs === undefined || dueAtMs > nowMs) return;
+    this.#stale.delete(executionId);
+    this.#stale.set(executionId, { dueAtMs, foundMs: monotonicMs() });
   }
 
   async due(
@@ -68,15 +85,20 @@ export class DueIndex {
       if (names.has(recent.functionName)) rows.set(recent.executionId, recent);
     }
     // Of two guesses the earlier: looking in vain costs less than not looking.
+    let skipped = 0;
     for (const row of found) {
-      if ((rows.get(row.executionId)?.dueAtMs ?? Number.POSITIVE_INFINITY) > row.dueAtMs)
+      if (this.#stale.get(row.executionId)?.dueAtMs === row.dueAtMs) skipped += 1;
+      else if ((rows.get(row.executionId)?.dueAtMs ?? Number.POSITIVE_INFINITY) > row.dueAtMs)
         rows.set(row.executionId, row);
     }
     const inOrder = [...rows.values()].sort((a, b) => a.dueAtMs - b.dueAtMs);
     const due = inOrder.slice(0, limit).filter((row) => row.dueAtMs <= nowMs);
     const executionIds = due.map((row) => row.executionId);
-    const next = inOrder[due.length];
-    return next === undefined ? { executionIds } : { executionIds, nextDueAtMs: next.dueAtMs };
+    this.#given = new Map(due.map((row) => [row.executionId, row.dueAtMs]));
+    // A row that is stale may become true again, and others may be behind it.
+    const againAtMs = skipped > 0 ? nowMs + STALE_MS : Number.POSITIVE_INFINITY;
+    const nextDueAtMs = Math.min(inOrder[due.length]?.dueAtMs ?? Number.POSITIVE_INFINITY, againAtMs);
+    return nextDueAtMs === Number.POSITIVE_INFINITY ? { executionIds } : { executionIds, nextDueAtMs };
   }
 
   /** Of each partition the soonest: at least `count` or all that are due, and the next one. */
@@ -110,10 +132,14 @@ export class DueIndex {
   }
 
   #dropOld(): void {
-    const beforeMs = monotonicMs() - RECENT_MS;
+    const nowMs = monotonicMs();
     for (const [executionId, { writtenMs }] of this.#recent) {
-      if (writtenMs >= beforeMs) return;
+      if (writtenMs >= nowMs - RECENT_MS) break;
       this.#recent.delete(executionId);
+    }
+    for (const [executionId, { foundMs }] of this.#stale) {
+      if (foundMs > nowMs - STALE_MS) break;
+      this.#stale.delete(executionId);
     }
   }
 }

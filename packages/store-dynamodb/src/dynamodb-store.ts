@@ -182,7 +182,7 @@ export class DynamoDbStore implements ExecutionStore {
     const { executionId } = request;
     return this.#run([executionId], async () => {
       const head = await this.#heads.acquire(request);
-      if (head === undefined) this.#dueIndex.wasNotDue(executionId);
+      if (head === undefined) this.#dueIndex.wasNotDue(executionId, request.nowMs);
       else this.#foreign.holds(executionId, head);
       return head;
     });

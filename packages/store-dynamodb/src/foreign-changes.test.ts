@@ -1,5 +1,6 @@
 /** What a store learns of changes by others, and what looking for them costs. */
 
+import { QueryCommand } from "@aws-sdk/client-dynamodb";
 import type { DynamoDbStore } from "@tidemark/store-dynamodb";
 import {
   ending,
@@ -9,6 +10,7 @@ import {
   lease,
   message,
   startRunning,
+  suspension,
   T0,
 } from "../../../testing/contract/sample-executions";
 import { rigForTests } from "../../../testing/engines/dynamodb-suite";
@@ -153,7 +155,39 @@ describe("the due index, which follows the table with a delay", () => {
     expect(await store.acquire(lease("e1"))).toBeUndefined();
     expect((await store.due(T0, 10, ["order"])).executionIds).toEqual([]);
   });
+
+  it("is not asked about the same row again and again while it is behind", async () => {
+    const store = await rig.open();
+    const other = await rig.open();
+    await other.start(execution("e1"));
+    await other.start(execution("e2"));
+    const stale = (await rig.direct.send(dueRows())).Items;
+    await other.acquire(lease("e1"));
+    rig.proxy.fault = ({ action, body }) =>
+      action === "Query" && body.IndexName === "due"
+        ? { kind: "answer", change: (answer) => ({ ...answer, Items: stale }) }
+        : undefined;
+
+    expect((await store.due(T0, 10, ["order"])).executionIds.sort()).toEqual(["e1", "e2"]);
+    expect(await store.acquire(lease("e1"))).toBeUndefined();
+    // Looked at later, should it be true again.
+    expect(await store.due(T0, 10, ["order"])).toEqual({ executionIds: ["e2"], nextDueAtMs: T0 + 1_000 });
+
+    await other.suspend(suspension("e1", { dueAtMs: T0 + 40 }));
+    rig.proxy.fault = () => undefined;
+    expect((await store.due(T0 + 40, 10, ["order"])).executionIds.sort()).toEqual(["e1", "e2"]);
+    expect(await store.acquire(lease("e1", { nowMs: T0 + 40 }))).toMatchObject({ epoch: 2 });
+  });
 });
+
+function dueRows(): QueryCommand {
+  return new QueryCommand({
+    TableName: rig.tableName,
+    IndexName: "due",
+    KeyConditionExpression: "duePk = :p",
+    ExpressionAttributeValues: { ":p": { S: "0#order" } },
+  });
+}
 
 describe("close", () => {
   it("aborts what hangs, after closeTimeoutMs, and leaves a client of others usable", async () => {
