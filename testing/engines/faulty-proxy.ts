@@ -27,7 +27,7 @@ export type Fault =
       readonly message?: string;
       readonly status?: number;
       /** `CancellationReasons` of a transaction. */
-      readonly reasons?: readonly { readonly Code: string }[];
+      readonly reasons?: readonly { readonly Code: string; readonly Message?: string }[];
     }
   /** Nothing comes back. */
   | { readonly kind: "hang" }

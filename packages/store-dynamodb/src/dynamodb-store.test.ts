@@ -1,4 +1,3 @@
-import { DeleteTableCommand, PutItemCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { DurableClient, Worker } from "@tidemark/runtime";
 import { type DurableContext, withDurableExecution } from "@tidemark/sdk";
 import { DynamoDbStore, type DynamoDbStoreOptions, tableDefinition } from "@tidemark/store-dynamodb";
@@ -13,7 +12,6 @@ import {
   startRunning,
   step,
   suspension,
-  T0,
 } from "../../../testing/contract/sample-executions";
 import { rigForTests } from "../../../testing/engines/dynamodb-suite";
 
@@ -82,76 +80,6 @@ describe("ensureTable", () => {
   });
 });
 
-describe("what DynamoDB refuses", () => {
-  it("says that the table is missing", async () => {
-    const store = await rig.open({ tableName: "nowhere" });
-    await expect(store.start(execution("e1"))).rejects.toMatchObject({
-      name: "TidemarkError",
-      code: "TIDEMARK_STORE_TABLE",
-      message: expect.stringMatching(/^store table nowhere: PutItem: the table does not exist .+ensureTable/),
-    });
-  });
-
-  it("says that an index is missing, or that the table is another one", async () => {
-    const { table } = tableDefinition("no-index");
-    const { GlobalSecondaryIndexes: _indexes, ...bare } = table;
-    const keys = (table.AttributeDefinitions ?? []).slice(0, 2);
-    await rig.create({ ...bare, AttributeDefinitions: keys });
-    await rig.create({
-      TableName: "of-others",
-      BillingMode: "PAY_PER_REQUEST",
-      KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
-      AttributeDefinitions: [{ AttributeName: "id", AttributeType: "S" }],
-    });
-
-    const store = await rig.open({ tableName: "no-index" });
-    await expect(store.due(T0, 1, ["order"])).rejects.toMatchObject({
-      code: "TIDEMARK_STORE_INDEX",
-      message: expect.stringMatching(/^store table no-index: Query on index due: .+tableDefinition/),
-    });
-    const other = await rig.open({ tableName: "of-others" });
-    await expect(other.head("e1")).rejects.toMatchObject({ code: "TIDEMARK_STORE_TABLE" });
-    await expect(other.start(execution("e1"))).rejects.toMatchObject({ code: "TIDEMARK_STORE_TABLE" });
-  });
-
-  it("says which action on which resource is not allowed", async () => {
-    const store = await rig.open();
-    rig.proxy.fault = () => ({ kind: "error", name: "AccessDeniedException", message: "not authorized" });
-    await expect(store.due(T0, 1, ["order"])).rejects.toMatchObject({
-      code: "TIDEMARK_STORE_ACCESS",
-      message: expect.stringContaining(
-        `allow dynamodb:Query on table/${rig.tableName}/index/due to this role`,
-      ),
-    });
-    await expect(store.start(execution("e1"))).rejects.toMatchObject({
-      message: expect.stringContaining(`allow dynamodb:PutItem on table/${rig.tableName} to this role`),
-    });
-    rig.proxy.fault = () => ({ kind: "error", name: "ExpiredTokenException" });
-    await expect(store.head("e1")).rejects.toMatchObject({
-      code: "TIDEMARK_STORE_ACCESS",
-      message: expect.stringContaining("credentials"),
-    });
-  });
-
-  it("passes on what it does not know, with its cause", async () => {
-    const store = await rig.open();
-    rig.proxy.fault = () => ({ kind: "error", name: "ValidationException", message: "something new" });
-    await expect(store.head("e1")).rejects.toMatchObject({
-      code: "TIDEMARK_STORE_UNEXPECTED",
-      message: expect.stringContaining("ValidationException: something new"),
-      cause: { name: "ValidationException" },
-    });
-  });
-
-  it("goes on when the table is there again", async () => {
-    const store = await rig.open();
-    await rig.direct.send(new DeleteTableCommand({ TableName: rig.tableName }));
-    await expect(store.head("e1")).rejects.toMatchObject({ code: "TIDEMARK_STORE_TABLE" });
-    await store.ensureTable();
-    expect(await store.head("e1")).toBeUndefined();
-  });
-});
-
 describe("items", () => {
   it("carry a TTL from timeout and retention", async () => {
     const store = await rig.open();
@@ -176,48 +104,6 @@ describe("items", () => {
     await store.suspend(suspension("waits"));
     await startEnded(store, "ended");
     expect([await inDue("waits"), await inDue("ended")]).toEqual([0, 0]);
-  });
-
-  it("of a newer format are refused and left as they are, and others go on", async () => {
-    const store = await rig.open();
-    await startRunning(store, "newer");
-    await store.start(execution("other"));
-    await rig.direct.send(
-      new UpdateItemCommand({
-        TableName: rig.tableName,
-        Key: { pk: { S: "E#newer" }, sk: { S: "H" } },
-        UpdateExpression: "SET f = :f, n = :n",
-        ExpressionAttributeValues: { ":f": { N: "99" }, ":n": { S: "newer" } },
-      }),
-    );
-    const before = await rig.items("E#newer");
-    const refusal = {
-      code: "TIDEMARK_STORE_VERSION",
-      message: expect.stringContaining("execution newer has format 99, this version of Tidemark knows 1"),
-    };
-
-    await expect(store.load("newer")).rejects.toMatchObject(refusal);
-    await expect(store.renew("newer", 1, T0)).rejects.toMatchObject(refusal);
-    await expect(store.finish(ending("newer"))).rejects.toMatchObject(refusal);
-    await expect(store.start(execution("newer"))).rejects.toMatchObject(refusal);
-    expect(await rig.items("E#newer")).toEqual(before);
-    expect(await store.acquire(lease("other"))).toMatchObject({ epoch: 1 });
-  });
-
-  it("that are damaged are told from those that are of a newer format", async () => {
-    const store = await rig.open();
-    await startRunning(store, "e1");
-    await store.append("e1", entry(1));
-    const [, item] = await rig.items("E#e1");
-    const put = (e: object) =>
-      rig.direct.send(new PutItemCommand({ TableName: rig.tableName, Item: { ...item, e } as never }));
-    await put({ S: '{"v":99}' });
-    await expect(store.load("e1")).rejects.toMatchObject({ code: "TIDEMARK_LOG_VERSION" });
-    await put({ B: Uint8Array.of(1, 2, 3) });
-    await expect(store.load("e1")).rejects.toMatchObject({
-      code: "TIDEMARK_LOG_CORRUPT",
-      message: expect.stringContaining("execution e1: log entry 1 cannot be unpacked"),
-    });
   });
 
   it("hold any text, with NUL and with halves of surrogate pairs", async () => {

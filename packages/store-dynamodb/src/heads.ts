@@ -24,9 +24,9 @@ import { headItem, headKey, type ItemContext, inputItem, type StoredHead, stored
 import { inputSortKey } from "./keys.js";
 import type { KnownExecutions } from "./known-executions.js";
 import type { Requests } from "./requests.js";
-import { itemTooLargeError } from "./store-errors.js";
+import { itemTooLargeError, missingInputError } from "./store-errors.js";
 import { type Item, itemBytes, MAX_ITEM_BYTES, textOf } from "./text-attribute.js";
-import { uniqueToken } from "./turn.js";
+import { uniqueToken, wallClockMs } from "./turn.js";
 
 /** Larger inputs are items of their own: the head is written often, and a write costs its whole size. */
 const INLINE_INPUT_BYTES = 1024;
@@ -83,12 +83,23 @@ export class Heads {
     return stored;
   }
 
-  /** The head as the port gives it. */
+  /** The head as the port gives it. @throws TidemarkError `TIDEMARK_LOG_CORRUPT` when its input is gone. */
   async withInput(stored: StoredHead): Promise<ExecutionHead> {
     if (!stored.hasInputApart) return stored.head;
-    const key = { ...headKey(stored.head.executionId), sk: { S: inputSortKey(stored.generation) } };
+    const { executionId } = stored.head;
+    const key = { ...headKey(executionId), sk: { S: inputSortKey(stored.generation) } };
     const input = textOf((await this.#requests.get(key))?.in);
-    return input === undefined ? stored.head : { ...stored.head, input };
+    if (input !== undefined) return { ...stored.head, input };
+    // A handler must not be given `{}` in its place.
+    if (await this.isThere(stored)) throw missingInputError(this.#context.tableName, executionId);
+    return stored.head;
+  }
+
+  /** False when what was read of the execution is being removed: by a purge, or by the TTL. */
+  async isThere({ head, generation }: StoredHead): Promise<boolean> {
+    if (wallClockMs() > head.timeoutAtMs + head.retentionMs) return false;
+    const found = await this.read(head.executionId);
+    return found?.generation === generation;
   }
 
   async start(execution: NewExecution): Promise<{ created: boolean; head: ExecutionHead }> {
@@ -154,20 +165,24 @@ export class Heads {
     return value;
   }
 
-  /** Removes the head of an execution that has ended; its other items mean nothing without it. */
-  async remove(executionId: string): Promise<boolean> {
+  /**
+   * Removes the head of an execution that has ended; its other items mean nothing without it. Gives the generation
+   * that they belong to, or nothing when there was nothing to remove.
+   */
+  async remove(executionId: string): Promise<string | undefined> {
     let stored = await this.read(executionId);
-    let wasTried = false;
+    let tried: StoredHead | undefined;
     while (stored !== undefined && isTerminal(stored.head.status)) {
       const refused = await this.#requests.delete({ Key: headKey(executionId), ...unchangedSince(stored) });
-      wasTried = true;
+      tried = stored;
       if (refused === undefined) {
         this.#known.gone(executionId);
-        return true;
+        return stored.generation;
       }
       stored = this.found(executionId, refused.found);
     }
-    return wasTried && stored === undefined;
+    // Removed by an attempt whose answer was lost: another execution may have taken the id since.
+    return tried?.generation === stored?.generation ? undefined : tried?.generation;
   }
 
   /** Reads, decides and writes, until the write lands or the decision is not to write. */

@@ -23,6 +23,7 @@ import {
 import { type Heads, isWrittenBy, successor } from "./heads.js";
 import {
   dueAttributes,
+  FORMAT_VERSION,
   headKey,
   type ItemContext,
   itemKey,
@@ -217,9 +218,10 @@ export class Inbox {
       Key: headKey(head.executionId),
       ReturnValuesOnConditionCheckFailure: "ALL_OLD" as const,
     };
-    const same = { ":g": { S: generation }, ":s": { S: head.status } };
+    // A head of a newer version may count its events in another way.
+    const same = { ":f": { N: String(FORMAT_VERSION) }, ":g": { S: generation }, ":s": { S: head.status } };
     if (!wake) {
-      const ConditionExpression = "g = :g AND s = :s";
+      const ConditionExpression = "f = :f AND g = :g AND s = :s";
       return { ConditionCheck: { ...base, ConditionExpression, ExpressionAttributeValues: same } };
     }
     const woken = wokenHead(head, nowMs);
@@ -232,7 +234,7 @@ export class Inbox {
       Update: {
         ...base,
         UpdateExpression: `SET m = n, n = :n${setDue ? ", duePk = :duePk, dueAt = :dueAt" : ""} ADD ic :one`,
-        ConditionExpression: `g = :g AND s = :s${isPending ? isDue : ""}`,
+        ConditionExpression: `f = :f AND g = :g AND s = :s${isPending ? isDue : ""}`,
         ExpressionAttributeValues: {
           ...same,
           ":n": { S: uniqueToken() },

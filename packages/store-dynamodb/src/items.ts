@@ -28,7 +28,7 @@ import { versionError } from "./store-errors.js";
 import { type Item, itemBytes, numberOf, textAttribute, textOf } from "./text-attribute.js";
 
 /** Raised with every change of the items that an older reader would misread. */
-const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 1;
 
 /** A head with what only the store knows of it. */
 export interface StoredHead {

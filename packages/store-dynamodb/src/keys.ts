@@ -46,6 +46,11 @@ export function inputSortKey(generation: string): string {
   return `P#${generation}`;
 }
 
+/** Whether an item beside the head belongs to the execution with this generation. */
+export function isOfGeneration(sortKey: string, generation: string): boolean {
+  return sortKey.split("#", 2)[1] === generation;
+}
+
 /** Sorts by start and then by id. */
 export function listSortKey(startedAtMs: number, executionId: string): string {
   return `${listTime(startedAtMs)}#${executionId}`;

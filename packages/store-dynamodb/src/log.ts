@@ -3,11 +3,13 @@
  *
  * 1. An append is one conditional put. That the entry before it is there is known from the append, the read or
  *    the conflict before, and is looked up when it is not: entries never change.
- * 2. A read gives no more of `inboxCount` than it gives events, so that an event which a transaction has just
+ * 2. A read takes as many requests as there are pages, and others may write in between. The head is read first, so
+ *    it may be older than what follows; the log says so by an epoch that the head has not, or by what is missing.
+ * 3. A read gives no more of `inboxCount` than it gives events, so that an event which a transaction has just
  *    brought is not counted as seen (invariant 6).
  */
 
-import { decodeEntry, encodeEntry, type LogEntry } from "@tidemark/protocol";
+import { decodeEntry, encodeEntry, type LogEntry, TidemarkError } from "@tidemark/protocol";
 import type { LoadedExecution } from "@tidemark/store";
 import type { Heads } from "./heads.js";
 import {
@@ -97,7 +99,14 @@ export class Log {
       this.#known.gone(executionId);
       return undefined;
     }
-    const { stored, entries, input } = reading;
+    const { entries, input } = reading;
+    const missing = whatIsMissing(reading);
+    if (missing !== undefined) {
+      if (!(await this.#heads.isThere(reading.stored))) return undefined;
+      throw corruptError(this.#context.tableName, executionId, missing);
+    }
+    const stored = await this.#notBefore(reading.stored, entries.at(-1));
+    if (stored === undefined) return undefined;
     this.#known.sawEntry(executionId, stored.generation, entries.length);
     const inbox = reading.inbox.sort((a, b) => a.arrival - b.arrival);
     const inboxCount = Math.min(
@@ -111,6 +120,13 @@ export class Log {
     };
   }
 
+  /** The head as it is no earlier than the newest entry: who has lost the lease must see it (invariant 2). */
+  async #notBefore(stored: StoredHead, newest: LogEntry | undefined): Promise<StoredHead | undefined> {
+    if (newest === undefined || newest.epoch <= stored.head.epoch) return stored;
+    const again = await this.#heads.read(stored.head.executionId);
+    return again?.generation === stored.generation ? again : undefined;
+  }
+
   #reading(executionId: string, item: Item): Reading | undefined {
     const stored = this.#heads.found(executionId, item);
     if (stored === undefined) return undefined;
@@ -120,6 +136,7 @@ export class Log {
       entries: [],
       inbox: [],
       input: undefined,
+      afterGap: undefined,
       entryPrefix: entryPrefix(generation),
       eventPrefix: eventPrefix(generation),
       inputSortKey: inputSortKey(generation),
@@ -131,16 +148,22 @@ export class Log {
     const sortKey = item.sk?.S ?? "";
     if (sortKey.startsWith(reading.entryPrefix)) {
       const sequence = Number(sortKey.slice(reading.entryPrefix.length));
-      const { executionId } = reading.stored.head;
-      if (sequence !== reading.entries.length + 1) {
-        const missing = `log entry ${reading.entries.length + 1} is missing and entry ${sequence} is there`;
-        throw corruptError(this.#context.tableName, executionId, missing);
-      }
-      reading.entries.push(this.#entryOf(executionId, item, sequence));
+      if (sequence !== reading.entries.length + 1) reading.afterGap ??= sequence;
+      else reading.entries.push(this.#entryOf(reading.stored.head.executionId, item, sequence));
     } else if (sortKey.startsWith(reading.eventPrefix)) {
-      reading.inbox.push(storedEventOf(item, reading.eventPrefix));
+      reading.inbox.push(this.#eventOf(reading, item));
     } else if (sortKey === reading.inputSortKey) {
       reading.input = textOf(item.in);
+    }
+  }
+
+  #eventOf({ stored, eventPrefix }: Reading, item: Item): StoredEvent {
+    try {
+      return storedEventOf(item, eventPrefix);
+    } catch (cause) {
+      if (cause instanceof TidemarkError) throw cause;
+      const problem = `inbox event ${item.sk?.S?.slice(eventPrefix.length)} cannot be read`;
+      throw corruptError(this.#context.tableName, stored.head.executionId, problem, cause);
     }
   }
 
@@ -149,6 +172,7 @@ export class Log {
     try {
       text = textOf(item.e);
     } catch (cause) {
+      if (cause instanceof TidemarkError) throw cause;
       const problem = `log entry ${sequence} cannot be unpacked`;
       throw corruptError(this.#context.tableName, executionId, problem, cause);
     }
@@ -162,7 +186,15 @@ interface Reading {
   readonly entries: LogEntry[];
   readonly inbox: StoredEvent[];
   input: string | undefined;
+  /** The entry that came when an earlier one should have. */
+  afterGap: number | undefined;
   readonly entryPrefix: string;
   readonly eventPrefix: string;
   readonly inputSortKey: string;
+}
+
+function whatIsMissing({ entries, afterGap, stored, input }: Reading): string | undefined {
+  if (afterGap !== undefined)
+    return `log entry ${entries.length + 1} is missing and entry ${afterGap} is there`;
+  return stored.hasInputApart && input === undefined ? "the input is missing" : undefined;
 }

@@ -6,7 +6,7 @@
 
 import { mapConcurrently } from "./concurrent.js";
 import type { Heads } from "./heads.js";
-import { executionIdOf, executionPartition, indexPartitions } from "./keys.js";
+import { executionIdOf, executionPartition, indexPartitions, isOfGeneration } from "./keys.js";
 import { LIST_INDEX } from "./listing.js";
 import type { Requests } from "./requests.js";
 import type { Item } from "./text-attribute.js";
@@ -28,7 +28,8 @@ export class Removal {
   }
 
   async purge(executionId: string): Promise<boolean> {
-    if (!(await this.#heads.remove(executionId))) return false;
+    const generation = await this.#heads.remove(executionId);
+    if (generation === undefined) return false;
     const pages = this.#requests.pages({
       KeyConditionExpression: "pk = :pk",
       ExpressionAttributeValues: { ":pk": { S: executionPartition(executionId) } },
@@ -36,7 +37,9 @@ export class Removal {
       ConsistentRead: true,
     });
     for await (const keys of pages) {
-      await this.#requests.batchWrite(keys.map((Key) => ({ DeleteRequest: { Key } })));
+      // Others may be of an execution that has been started under this id since.
+      const its = keys.filter(({ sk }) => isOfGeneration(sk?.S ?? "", generation));
+      await this.#requests.batchWrite(its.map((Key) => ({ DeleteRequest: { Key } })));
     }
     return true;
   }
@@ -53,8 +56,18 @@ export class Removal {
       if (next === undefined) this.#starts.delete(partition);
       else this.#starts.set(partition, next);
     }
-    const removed = await mapConcurrently(chosen, (executionId) => this.purge(executionId));
+    const removed = await mapConcurrently(chosen, (executionId) => this.#purgeKnown(executionId));
     return removed.filter((isRemoved) => isRemoved).length;
+  }
+
+  /** One that a newer version wrote is left to that version, and does not keep the others. */
+  async #purgeKnown(executionId: string): Promise<boolean> {
+    try {
+      return await this.purge(executionId);
+    } catch (error) {
+      if ((error as { code?: string }).code === "TIDEMARK_STORE_VERSION") return false;
+      throw error;
+    }
   }
 
   async #expired(

@@ -19,7 +19,7 @@ interface AwsError {
   readonly code?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $retryable?: unknown;
-  readonly CancellationReasons?: readonly { readonly Code?: string }[];
+  readonly CancellationReasons?: readonly { readonly Code?: string; readonly Message?: string }[];
 }
 
 const THROTTLED = [
@@ -131,12 +131,11 @@ export function storeError(error: unknown, asked: Asked): TidemarkError {
       "the table does not exist in this account and region; correct tableName or the region, or create the table from tableDefinition() (in development: await store.ensureTable())",
     );
   }
-  if (awsName === "AccessDeniedException") {
+  if (awsName === "AccessDeniedException")
     return failure(
       "ACCESS",
-      `access denied (${message}); allow dynamodb:${action} on ${indexName === undefined ? `table/${tableName}` : `table/${tableName}/index/${indexName}`} to this role`,
+      `access denied (${message}); allow ${permissionOf(message, asked)} to this role`,
     );
-  }
   if (WITHOUT_CREDENTIALS.includes(awsName)) {
     return failure(
       "ACCESS",
@@ -146,11 +145,34 @@ export function storeError(error: unknown, asked: Asked): TidemarkError {
   return validationError(aws, asked, failure);
 }
 
+/** Of AWS's own words: a transaction needs the permissions of its parts, and a table's key may be what is denied. */
+const DENIED = /not authorized to perform: ([a-z0-9-]+:\w+)(?: on resource: "?(arn:[^\s"]+))?/;
+
+/** There is no permission of the transaction itself. */
+const TRANSACTION_ACTIONS =
+  "dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:DeleteItem and dynamodb:ConditionCheckItem";
+
+function permissionOf(message: string, { action, tableName, indexName }: Asked): string {
+  const [, denied, resource] = DENIED.exec(message) ?? [];
+  const asked = action === "TransactWriteItems" ? TRANSACTION_ACTIONS : `dynamodb:${action}`;
+  const table = tableName.startsWith("arn:") ? tableName : `table/${tableName}`;
+  const where = indexName === undefined ? table : `${table}/index/${indexName}`;
+  return `${denied ?? asked} on ${resource ?? where}`;
+}
+
+/** What a transaction was refused for is with its parts. */
+function reasonOf({ message = "", CancellationReasons = [] }: AwsError): string {
+  const reasons = CancellationReasons.flatMap(({ Message }) => Message ?? []);
+  return reasons.length === 0 ? message : reasons.join("; ");
+}
+
 function validationError(
-  { name, message = "" }: AwsError,
+  error: AwsError,
   { indexName }: Asked,
   failure: (name: string, text: string) => TidemarkError,
 ): TidemarkError {
+  const { name } = error;
+  const message = reasonOf(error);
   if (
     /specified index|IndexName|Index Key|secondary index/i.test(message) ||
     isOfIndexKeys(message, indexName)
@@ -190,6 +212,14 @@ export function optionsError(problem: string): TidemarkError {
   return new TidemarkError("TIDEMARK_STORE_OPTIONS", `DynamoDbStore.open: ${problem}`);
 }
 
+/** @param form what the item says of itself. */
+export function packingError(form: unknown): TidemarkError {
+  return new TidemarkError(
+    "TIDEMARK_STORE_VERSION",
+    `a text in the store's table is packed in form ${form}, which this version of Tidemark does not know; upgrade @tidemark/store-dynamodb in this process. The execution is unchanged`,
+  );
+}
+
 export function versionError(
   tableName: string,
   executionId: string,
@@ -222,6 +252,10 @@ export function corruptError(tableName: string, executionId: string, problem: st
     `store table ${tableName}, execution ${executionId}: ${problem}; restore the table to a point in time before the damage`,
     { cause },
   );
+}
+
+export function missingInputError(tableName: string, executionId: string): TidemarkError {
+  return corruptError(tableName, executionId, "the input is missing");
 }
 
 export function entryTooLargeError(

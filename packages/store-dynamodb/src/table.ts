@@ -16,6 +16,8 @@ import type { Requests } from "./requests.js";
 import { indexError, tableError } from "./store-errors.js";
 import { after, monotonicMs } from "./turn.js";
 
+const TTL_ATTRIBUTE = "ttl";
+
 /** What a Tidemark table is, as the inputs of the two requests that make one. */
 export interface TableDefinition {
   /** Input of `CreateTable`, with on-demand billing. */
@@ -67,7 +69,7 @@ export function tableDefinition(tableName: string): TableDefinition {
     },
     timeToLive: {
       TableName: tableName,
-      TimeToLiveSpecification: { AttributeName: "ttl", Enabled: true },
+      TimeToLiveSpecification: { AttributeName: TTL_ATTRIBUTE, Enabled: true },
     },
   };
 }
@@ -86,13 +88,28 @@ export async function ensureTable(requests: Requests): Promise<void> {
     }),
   );
   checkKeys(await activeTable(requests), tableName);
+  if (await hasTimeToLive(requests)) return;
+  try {
+    await requests.run("UpdateTimeToLive", (options) =>
+      client.send(new UpdateTimeToLiveCommand(timeToLive), options),
+    );
+  } catch (error) {
+    // Two processes at once: DynamoDB takes one change of the TTL in an hour.
+    if (!(await hasTimeToLive(requests))) throw error;
+  }
+}
+
+/** @throws TidemarkError `TIDEMARK_STORE_TABLE` when items are to be removed by another attribute. */
+async function hasTimeToLive(requests: Requests): Promise<boolean> {
+  const { client, tableName } = requests;
   const { TimeToLiveDescription } = await requests.run("DescribeTimeToLive", (options) =>
     client.send(new DescribeTimeToLiveCommand({ TableName: tableName }), options),
   );
-  if (TimeToLiveDescription?.TimeToLiveStatus?.startsWith("ENABL") === true) return;
-  await requests.run("UpdateTimeToLive", (options) =>
-    client.send(new UpdateTimeToLiveCommand(timeToLive), options),
-  );
+  const { TimeToLiveStatus, AttributeName = TTL_ATTRIBUTE } = TimeToLiveDescription ?? {};
+  if (TimeToLiveStatus?.startsWith("ENABL") !== true) return false;
+  if (AttributeName !== TTL_ATTRIBUTE)
+    throw tableError(tableName, `the table's TTL is on attribute ${AttributeName}, not ${TTL_ATTRIBUTE}`);
+  return true;
 }
 
 async function activeTable(requests: Requests): Promise<TableDescription> {
@@ -100,7 +117,11 @@ async function activeTable(requests: Requests): Promise<TableDescription> {
   const startedMs = monotonicMs();
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
     const { Table } = await requests.run("DescribeTable", (options) =>
-      client.send(new DescribeTableCommand({ TableName: tableName }), options),
+      client.send(new DescribeTableCommand({ TableName: tableName }), options).catch((error: unknown) => {
+        // Source: DescribeTable is eventually consistent, and may not know a table that has just been created.
+        if ((error as Error).name !== "ResourceNotFoundException") throw error;
+        return { Table: undefined };
+      }),
     );
     const indexes = Table?.GlobalSecondaryIndexes ?? [];
     const isActive =
@@ -117,7 +138,7 @@ function checkKeys(actual: TableDescription, tableName: string): void {
   const { table } = tableDefinition(tableName);
   if (textOfKeys(actual.KeySchema) !== textOfKeys(table.KeySchema))
     throw tableError(tableName, `the table has the keys ${textOfKeys(actual.KeySchema)}, not pk and sk`);
-  for (const { IndexName, KeySchema } of table.GlobalSecondaryIndexes ?? []) {
+  for (const { IndexName, KeySchema, Projection } of table.GlobalSecondaryIndexes ?? []) {
     const found = actual.GlobalSecondaryIndexes?.find((index) => index.IndexName === IndexName);
     if (found === undefined) throw indexError(tableName, `index ${IndexName} is missing`);
     if (textOfKeys(found.KeySchema) !== textOfKeys(KeySchema)) {
@@ -126,6 +147,10 @@ function checkKeys(actual: TableDescription, tableName: string): void {
         `index ${IndexName} has the keys ${textOfKeys(found.KeySchema)}, not ${textOfKeys(KeySchema)}`,
       );
     }
+    const projected = found.Projection?.NonKeyAttributes ?? [];
+    const lacking = Projection?.NonKeyAttributes?.filter((name) => !projected.includes(name)) ?? [];
+    if (lacking.length > 0 && found.Projection?.ProjectionType !== "ALL")
+      throw indexError(tableName, `index ${IndexName} does not project ${lacking.join(" and ")}`);
   }
 }
 

@@ -8,6 +8,7 @@
 import { promisify } from "node:util";
 import { deflateRaw, inflateRawSync } from "node:zlib";
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
+import { packingError } from "./store-errors.js";
 
 export type Item = Record<string, AttributeValue>;
 
@@ -44,7 +45,11 @@ export async function textAttribute(text: string, besideBytes: number): Promise<
   return saves ? { B: packed } : { S: text };
 }
 
-/** The text of an attribute; `undefined` when there is none. @throws Error when it cannot be unpacked. */
+/**
+ * The text of an attribute; `undefined` when there is none.
+ *
+ * @throws Error when it cannot be unpacked, TidemarkError `TIDEMARK_STORE_VERSION` when a newer version packed it.
+ */
 export function textOf(attribute: AttributeValue | undefined): string | undefined {
   if (attribute?.S !== undefined) return attribute.S;
   if (attribute?.B === undefined) return undefined;
@@ -52,7 +57,7 @@ export function textOf(attribute: AttributeValue | undefined): string | undefine
   const body = Buffer.from(attribute.B.buffer, attribute.B.byteOffset + 1, attribute.B.byteLength - 1);
   if (tag === UTF16) return body.toString("utf16le");
   if (tag === DEFLATED_UTF8) return inflateRawSync(body, { maxOutputLength: MAX_TEXT_BYTES }).toString();
-  throw new Error(`a text is packed in form ${tag}, which is not known`);
+  throw packingError(tag);
 }
 
 export function numberOf(attribute: AttributeValue | undefined): number | undefined {
