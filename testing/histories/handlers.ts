@@ -9,7 +9,9 @@ import {
   BatchItemStatus,
   type DurableContext,
   type DurableLambdaHandler,
+  getVersion,
   NestingType,
+  patched,
   StepSemantics,
   withDurableExecution,
 } from "@tidemark/sdk";
@@ -207,4 +209,27 @@ const races: GoldenHandler = (counter) =>
     };
   });
 
-export const goldenHandlers: Record<string, GoldenHandler> = { steps, contexts, batches, outside, races };
+const versions: GoldenHandler = (counter) =>
+  withDurableExecution(async (_event, context) => {
+    const root = getVersion(context, "root", { min: 0, max: 2 });
+    if (patched(context, "check")) await context.step("check", body(counter, "checked"));
+    const items = await context.map("items", [1, 2], async (item, n) => {
+      const isNew = patched(item, "item");
+      return item.step(`item ${n}`, body(counter, isNew));
+    });
+    const large = await context.runInChildContext("large", async (child) => {
+      const letter = await child.step("letter", body(counter, patched(child, "letter") ? "n" : "o"));
+      return letter.repeat(300 * 1024);
+    });
+    await context.wait("pause", { minutes: 1 });
+    return { root, items: items.getResults(), large: large.slice(0, 2) };
+  });
+
+export const goldenHandlers: Record<string, GoldenHandler> = {
+  steps,
+  contexts,
+  batches,
+  outside,
+  races,
+  versions,
+};

@@ -5,7 +5,10 @@ import { replay } from "./replay";
 
 const histories = readGoldenHistories();
 
-/** The history with every update changed by `change`. */
+/** No operation that code asks for: its name is the version that it records. */
+const isVersionMarker = ({ SubType }: OperationUpdate): boolean => SubType === "Version";
+
+/** The history with every update of an operation changed by `change`. */
 function mutated(
   history: GoldenHistory,
   change: (update: OperationUpdate) => OperationUpdate,
@@ -14,7 +17,9 @@ function mutated(
     (entry): LogEntry => ({
       ...entry,
       records: entry.records.map((record) =>
-        record.update === undefined ? record : { update: change(record.update) },
+        record.update === undefined || isVersionMarker(record.update)
+          ? record
+          : { update: change(record.update) },
       ),
     }),
   );

@@ -28,6 +28,7 @@ import {
   childContextError,
   runVirtual,
 } from "./child.js";
+import { DECIDE_VERSION, decideVersion } from "./code-version.js";
 import { combine, settledSerdes } from "./combinators.js";
 import { validateCompletion, validateMaxConcurrency } from "./completion.js";
 import type {
@@ -328,6 +329,10 @@ export class OperationContext implements DurableContext {
       nesting: config.nesting ?? NestingType.NESTED,
     });
     return this.#perform(operation, new ContextKind<BatchResult<T>>({ name, subType }, body));
+  }
+
+  [DECIDE_VERSION](operation: string, name: string, choice: Parameters<typeof decideVersion>[3]): number {
+    return this.#mayRun(operation) ? decideVersion(this.#engine, this.#scope, name, choice) : choice.newest;
   }
 
   get promise(): DurablePromiseCombinators {

@@ -7,6 +7,7 @@
  */
 
 import { isSettled, type Operation } from "@tidemark/protocol";
+import { isVersionMarker } from "./code-version.js";
 
 export interface Delivery {
   readonly operationId: string;
@@ -91,8 +92,9 @@ function endMs({ EndTimestamp, StartTimestamp }: Operation): number {
   return (EndTimestamp ?? StartTimestamp)?.getTime() ?? 0;
 }
 
-/** False under a context that has ended and is not rebuilt: its code does not run again. */
+/** False under a context that has ended and is not rebuilt, whose code does not run again, and of what no code waits for. */
 export function isVisible(operation: Operation, find: (id: string) => Operation | undefined): boolean {
+  if (isVersionMarker(operation)) return false;
   let parentId = operation.ParentId;
   while (parentId !== undefined) {
     const parent = find(parentId);

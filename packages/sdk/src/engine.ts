@@ -153,6 +153,11 @@ export class Engine {
     return this.#hasEnded;
   }
 
+  /** The log has more than what the code that runs now has come to. */
+  get hasRecordsAhead(): boolean {
+    return this.#replayLeft > 0 || this.#unclaimed.size > 0;
+  }
+
   find(operationId: string): Operation | undefined {
     const handle = this.#handles.get(operationId);
     return handle === undefined ? this.#operations.get(operationId) : handle.record;

@@ -47,6 +47,7 @@ export type {
   WaitForCallbackSubmitterFunc,
 } from "./callback.js";
 export type { ChildConfig, ChildFunc } from "./child.js";
+export { getVersion, patched, pinVersions, type VersionRange } from "./code-version.js";
 export {
   CompletionConfig,
   type CompletionDecision,

@@ -27,6 +27,8 @@ export class Scope {
   /** How many contexts with a record are around its operations. */
   readonly depth: number;
   #count = 0;
+  /** What its code has been told of versions of itself. */
+  versions: Map<string, number> | undefined;
   /** Its context has ended: nothing more is recorded or delivered below it (invariant 10). */
   hasEnded = false;
 
