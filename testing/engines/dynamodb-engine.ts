@@ -52,8 +52,8 @@ function binaryPath(): string {
     return require.resolve("@dynoxide/linux-x64/dynoxide");
   } catch (cause) {
     throw new Error(
-      "there is no local DynamoDB for this platform: the optional dependency @dynoxide/linux-x64 is for Linux on x64. " +
-        "Run these tests there; npm ci installs it",
+      "there is no local DynamoDB for this platform: the optional dependency @dynoxide/linux-x64 is for Linux on x64, " +
+        "where npm ci installs it",
       { cause },
     );
   }

@@ -11,9 +11,10 @@ export interface Attempt {
   readonly operationId: string;
   readonly attempt: number;
   readonly pid: number;
+  readonly atMs: number;
 }
 
-/** Names the file for the worker processes. */
+/** Names the file for the processes that run the workflow. */
 export const ATTEMPT_LOG_VARIABLE = "FIRST_RUN_ATTEMPT_LOG";
 
 /** A plugin: it observes the execution and changes nothing. */
@@ -27,7 +28,13 @@ export class AttemptLog implements DurableInstrumentationPlugin {
   async onOperationAttemptStart({ id, attempt }: AttemptInfo): Promise<void> {
     const path = process.env[ATTEMPT_LOG_VARIABLE];
     if (path === undefined) return;
-    const line: Attempt = { functionName: this.#functionName, operationId: id, attempt, pid: process.pid };
+    const line: Attempt = {
+      functionName: this.#functionName,
+      operationId: id,
+      attempt,
+      pid: process.pid,
+      atMs: Date.now(),
+    };
     appendFileSync(path, `${JSON.stringify(line)}\n`);
   }
 }

@@ -8,6 +8,9 @@ import type { ExecutionStore } from "@tidemark/store";
 /** Shortest time between two looks: a history is read as a whole. */
 const LOOK_INTERVAL_MS = 50;
 
+/** Longest time between two looks: not every store hears of the changes of other processes. */
+const LOOK_AGAIN_MS = 300;
+
 /** Gives the history now and after changes, until the execution has ended. */
 export async function* follow(
   store: ExecutionStore,
@@ -24,7 +27,7 @@ export async function* follow(
       const history = await client.history(executionId);
       yield history;
       if (hasEnded(history)) return;
-      await change;
+      await Promise.race([change, sleep(LOOK_AGAIN_MS)]);
       await sleep(LOOK_INTERVAL_MS);
     }
   } finally {

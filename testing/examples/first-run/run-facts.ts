@@ -71,24 +71,39 @@ export function crashFacts(history: readonly HistoryEvent[], attempts: readonly 
   const crash = history.findIndex(hasDied);
   if (crash === -1) throw new Error("no invocation of the history has died");
   const before = recordedSteps(history.slice(0, crash));
-  const firstPid = attempts[0]?.pid;
-  const later = attempts.filter(({ pid, operationId }) => pid !== firstPid && before.has(operationId));
+  const takeOverMs = history[crash]?.EventTimestamp.getTime() ?? 0;
+  const later = attempts.filter(({ atMs, operationId }) => atMs >= takeOverMs && before.has(operationId));
   return {
-    takeOverMs: history[crash]?.EventTimestamp.getTime() ?? 0,
+    takeOverMs,
     recordedBefore: before.size,
     ranAgainThough: later.length,
   };
 }
 
-/** Invocations by how they ended. */
-export function invocationFacts(history: readonly HistoryEvent[]): { total: number; died: number } {
-  const invocations = history.filter(({ EventType }) => EventType === "InvocationCompleted");
-  return { total: invocations.length, died: invocations.filter(hasDied).length };
+/** Invocations by how they ended; those that are not named suspended or ended. */
+export interface InvocationFacts {
+  readonly total: number;
+  readonly died: number;
+  readonly handedOver: number;
 }
 
-function hasDied({ InvocationCompletedDetails: details }: HistoryEvent): boolean {
-  const error = details?.Error as { readonly Payload?: unknown } | undefined;
-  return error?.Payload !== undefined;
+export function invocationFacts(history: readonly HistoryEvent[]): InvocationFacts {
+  const invocations = history.filter(({ EventType }) => EventType === "InvocationCompleted");
+  return {
+    total: invocations.length,
+    died: invocations.filter(hasDied).length,
+    handedOver: invocations.filter((event) => errorTypeOf(event) === "TIDEMARK_DEADLINE").length,
+  };
+}
+
+function hasDied(event: HistoryEvent): boolean {
+  return errorTypeOf(event) === "Runtime.ExitError";
+}
+
+/** How an invocation failed, if it did. */
+function errorTypeOf({ InvocationCompletedDetails: details }: HistoryEvent): string | undefined {
+  const error = details?.Error as { readonly Payload?: { readonly ErrorType?: string } } | undefined;
+  return error?.Payload?.ErrorType;
 }
 
 /** Ids of the steps whose outcome is in these events; a failure that is retried is not one. */

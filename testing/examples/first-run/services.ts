@@ -1,7 +1,7 @@
 /** Owns the stand-ins for services that a real plan would call over the network: slow, and busy now and then. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { createRetryStrategy, JitterStrategy } from "@tidemark/sdk";
+import { createRetryStrategy, JitterStrategy, StepInterruptedError } from "@tidemark/sdk";
 
 const MIN_LATENCY_MS = 40;
 const LATENCY_SPREAD_MS = 80;
@@ -9,12 +9,13 @@ const LATENCY_SPREAD_MS = 80;
 /** One service call in this many is refused at its first attempt. */
 const BUSY_EVERY = 25;
 
-/** Retries a busy service after a second. Any other error is final. */
+/** Retries a busy service after a second, and an attempt that was cut off three times. Any other error is final. */
 export const retryWhenBusy = createRetryStrategy({
   maxAttempts: 4,
   initialDelay: { seconds: 1 },
   jitter: JitterStrategy.NONE,
   retryableErrors: ["busy"],
+  retryableErrorTypes: [StepInterruptedError],
 });
 
 /** Calls a service. Which calls are refused is the same in every run: it depends on the key alone. */

@@ -12,8 +12,13 @@ export interface Run {
   readonly attempts: readonly Attempt[];
   /** Times are told from here on. */
   readonly startedMs: number;
-  readonly killedAtMs: number;
-  readonly itemsAtKill: number;
+  /** What happened beside the operations. */
+  readonly remarks: readonly Remark[];
+}
+
+export interface Remark {
+  readonly ms: number;
+  readonly text: string;
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -27,29 +32,35 @@ const KINDS: Readonly<Record<string, string>> = {
 
 const HEADER = "     at     took  operation                        steps  bodies  retries  again";
 
-export function timeline({ history, attempts, startedMs, killedAtMs, itemsAtKill }: Run): string[] {
-  const own = attempts.filter(isOwn);
-  const { takeOverMs, recordedBefore } = crashFacts(history, own);
-  const operations = operationFacts(history, own);
-  const cutOff = operations.reduce((sum, { steps }) => sum + steps.again, 0);
+export function timeline({ history, attempts, startedMs, remarks }: Run): string[] {
+  const operations = operationFacts(history, attempts.filter(isOwn));
   const endMs = history.at(-1)?.EventTimestamp.getTime() ?? startedMs;
   const rows = [
     ...operations.map((operation) => ({ ms: operation.startMs, text: row(operation) })),
-    {
-      ms: killedAtMs,
-      text: `--> worker 1 was killed: ${itemsAtKill} territories done, ${cutOff} step bodies cut off`,
-    },
-    {
-      ms: takeOverMs,
-      text: `--> worker 2 took over: ${recordedBefore} recorded steps replayed and not run again`,
-    },
-    { ms: endMs, text: "--> the execution ended" },
+    ...[...remarks, { ms: endMs, text: "the execution ended" }].map(({ ms, text }) => ({
+      ms,
+      text: `--> ${text}`,
+    })),
   ];
   rows.sort((a, b) => a.ms - b.ms);
   return [
     HEADER,
     ...rows.map(({ ms, text }) => `${((ms - startedMs) / 1000).toFixed(2).padStart(5)} s ${text}`),
   ];
+}
+
+/** That somebody went on after the crash, and with what. */
+export function takeOverRemark({ history, attempts }: Omit<Run, "remarks">, who: string): Remark {
+  const { takeOverMs, recordedBefore } = crashFacts(history, attempts.filter(isOwn));
+  return {
+    ms: takeOverMs,
+    text: `${who} took over: ${recordedBefore} recorded steps replayed and not run again`,
+  };
+}
+
+/** Bodies that were running when their process was stopped, and ran again. */
+export function bodiesCutOff({ history, attempts }: Pick<Run, "history" | "attempts">): number {
+  return operationFacts(history, attempts.filter(isOwn)).reduce((sum, { steps }) => sum + steps.again, 0);
 }
 
 function isOwn({ functionName }: Attempt): boolean {
@@ -71,14 +82,15 @@ export function totals({ history, childHistory, attempts }: Run): string[] {
   const [mine, invoked] = [stepFacts(history, own), stepFacts(childHistory, child)];
   const sum = (field: keyof typeof mine): number => mine[field] + invoked[field];
   const { recordedBefore, ranAgainThough } = crashFacts(history, own);
-  const invocations = invocationFacts(history);
+  const { total, died, handedOver } = invocationFacts(history);
+  const givenBack = handedOver === 0 ? "" : `, ${handedOver} handed over at the deadline`;
   return [
     line("steps recorded", sum("recorded"), `${invoked.recorded} of them in the invoked execution`),
     line("step bodies run", sum("bodies"), "each step once, plus:"),
     line("  retries", sum("retries"), "the body had failed: a busy service"),
-    line("  again", sum("again"), "the crash had cut the body off before it was recorded"),
+    line("  again", sum("again"), "the body had been cut off before it was recorded"),
     line("recorded before the crash", recordedBefore, `replayed; ${ranAgainThough} of them ran again`),
-    line("invocations", invocations.total, `${invocations.died} killed, the others suspended or ended`),
+    line("invocations", total, `${died} killed${givenBack}, the others suspended or ended`),
   ];
 }
 
