@@ -273,7 +273,8 @@ describe("a checkpoint that the backend refuses", () => {
     ["429", fault(429)],
     ["500", fault(500)],
     ["503", fault(503)],
-    ["400 for the token", fault(400, "Invalid Checkpoint Token")],
+    ["400 for the token", fault(400, "Invalid checkpoint token")],
+    ["400 for the token, as AWS's SDKs spell it", fault(400, "Invalid Checkpoint Token: stale")],
     ["an error of the network", new Error("ECONNRESET")],
   ])("%s: the invocation is tried again", async (_name, error) => {
     let faults = 1;

@@ -41,7 +41,7 @@ const LAYERS: Layers = {
   lambda: {
     packages: ["protocol", "runtime", "sdk", "store"],
     externals: ["@aws-sdk/client-lambda"],
-    builtins: [],
+    builtins: ["http"],
   },
   testing: { packages: ["protocol", "runtime", "sdk", "store"], externals: [], builtins: [] },
   "eslint-plugin": { packages: [], externals: ["@typescript-eslint/utils", "eslint"], builtins: [] },
@@ -59,8 +59,7 @@ const OUTERMOST: Exceptions = {
 
 /** Files that import what only the process that runs them knows. */
 const MAY_IMPORT_DYNAMICALLY: Exceptions = {
-  "packages/lambda/src/lambda-invoke.ts": "an optional peer, which bundlers must leave alone",
-  "packages/sdk/src/api-client.ts": "an optional peer, which bundlers must leave alone",
+  "packages/sdk/src/lambda-connection.ts": "an optional peer, which bundlers must leave alone",
   "packages/sdk/src/plugin-loader.ts": "plugins that the environment names",
 };
 

@@ -1,11 +1,7 @@
-/**
- * Owns the request that wakes a Lambda function, and what its failures mean.
- *
- * `@aws-sdk/client-lambda` is an optional peer, which the Node.js runtimes of Lambda bring: it is loaded at the
- * first request and only then.
- */
+/** Owns the request that wakes a Lambda function, and what its failures mean. */
 
 import { TidemarkError } from "@tidemark/protocol";
+import { type LambdaSender, lambdaConnection } from "@tidemark/sdk";
 import { wakeUpEvent } from "./wake-up-event.js";
 
 /** An execution that is due, and the function that it is of. */
@@ -17,23 +13,9 @@ export interface WakeUp {
 /** Sends a wake-up. Settles when it has been accepted; one that is lost is made up for by the waker. */
 export type Invoke = (wakeUp: WakeUp) => Promise<void>;
 
-/** The part of a Lambda client that is used. */
-interface Sender {
-  send(command: unknown): Promise<unknown>;
-}
-
-interface LambdaModule {
-  readonly LambdaClient: new (config: object) => Sender;
-  readonly InvokeCommand: new (input: {
-    readonly FunctionName: string;
-    readonly InvocationType: "Event";
-    readonly Payload: string;
-  }) => unknown;
-}
-
 export interface LambdaInvokeOptions {
   /** A `LambdaClient`. Default: one with the AWS SDK's own configuration, made at the first request. */
-  readonly client?: Sender | undefined;
+  readonly client?: LambdaSender | undefined;
   /**
    * The Lambda function that runs a durable function: its name, `name:alias` or ARN. Default: the durable function's
    * name itself.
@@ -54,18 +36,10 @@ export interface LambdaInvokeOptions {
  * ```
  */
 export function lambdaInvoke(options: LambdaInvokeOptions = {}): Invoke {
-  let connected: Promise<{ readonly client: Sender; readonly module: LambdaModule }> | undefined;
-  const connect = () => {
-    connected ??= loadLambdaModule().then(
-      (module) => ({ client: options.client ?? new module.LambdaClient({}), module }),
-      (error: unknown) => {
-        // A later request may try again.
-        connected = undefined;
-        throw error;
-      },
-    );
-    return connected;
-  };
+  const connect = lambdaConnection<"InvokeCommand">(options.client, {
+    missing: (name) =>
+      `a Lambda function is to be invoked and ${name} is not installed; install it, or pass an invoke of your own`,
+  });
   return async ({ functionName, executionId }) => {
     const FunctionName = options.target?.(functionName) ?? functionName;
     const { client, module } = await connect();
@@ -78,7 +52,8 @@ export function lambdaInvoke(options: LambdaInvokeOptions = {}): Invoke {
   };
 }
 
-function invokeError(target: string, executionId: string, cause: unknown): TidemarkError {
+/** What a request to invoke a function failed with. */
+export function invokeError(target: string, executionId: string, cause: unknown): TidemarkError {
   const { name, message } = Object(cause) as { readonly name?: unknown; readonly message?: unknown };
   const [code, advice] = meaningOf(name, target);
   return new TidemarkError(
@@ -109,20 +84,5 @@ function meaningOf(name: unknown, target: string): readonly [code: string, advic
       ];
     default:
       return ["TIDEMARK_LAMBDA_INVOKE", "the waker tries again; mend the cause if it stays"];
-  }
-}
-
-async function loadLambdaModule(): Promise<LambdaModule> {
-  // Not a literal, so that bundlers leave the optional peer alone.
-  const name = "@aws-sdk/client-lambda";
-  try {
-    const loaded = (await import(name)) as LambdaModule & { default?: LambdaModule };
-    return loaded.LambdaClient === undefined ? (loaded.default as LambdaModule) : loaded;
-  } catch (cause) {
-    throw new TidemarkError(
-      "TIDEMARK_LAMBDA_CLIENT",
-      `a Lambda function is to be invoked and ${name} is not installed; install it, or pass an invoke of your own`,
-      { cause },
-    );
   }
 }

@@ -1,8 +1,4 @@
-/**
- * Owns the transport to the Lambda durable execution API.
- *
- * `@aws-sdk/client-lambda` is an optional peer: it is loaded at the first call and only then.
- */
+/** Owns the transport to the Lambda durable execution API. */
 
 import type {
   CheckpointDurableExecutionRequest,
@@ -11,18 +7,9 @@ import type {
   GetDurableExecutionStateRequest,
   GetDurableExecutionStateResponse,
 } from "@tidemark/protocol";
-import { TidemarkError } from "@tidemark/protocol";
+import { type LambdaConnection, type LambdaSender, lambdaConnection } from "./lambda-connection.js";
 
-/** The part of a Lambda client that is used. */
-interface Sender {
-  send(command: unknown): Promise<unknown>;
-}
-
-interface LambdaModule {
-  readonly LambdaClient: new (config: object) => Sender;
-  readonly CheckpointDurableExecutionCommand: new (input: CheckpointDurableExecutionRequest) => unknown;
-  readonly GetDurableExecutionStateCommand: new (input: GetDurableExecutionStateRequest) => unknown;
-}
+type Command = "CheckpointDurableExecutionCommand" | "GetDurableExecutionStateCommand";
 
 /**
  * Keeps the log in AWS's managed service.
@@ -35,19 +22,35 @@ interface LambdaModule {
  * ```
  */
 export class DurableExecutionApiClient implements DurableExecutionClient {
-  readonly #given: Sender | undefined;
-  #connected: Promise<{ client: Sender; module: LambdaModule }> | undefined;
+  readonly #connect: () => Promise<LambdaConnection<Command>>;
 
   /** @param client A `LambdaClient`. Default: one with the SDK's own configuration, made at the first call. */
-  constructor(client?: Sender) {
-    this.#given = client;
+  constructor(client?: LambdaSender) {
+    this.#connect = lambdaConnection(client, {
+      missing: (name) =>
+        `this function was invoked as an AWS durable function and ${name} is not installed; install it, or run the handler with a Tidemark Worker`,
+    });
   }
 
+  /** What changed with the checkpoint and since the last one; a long answer is read to its end. */
   async checkpoint(request: CheckpointDurableExecutionRequest): Promise<CheckpointDurableExecutionResponse> {
     const { client, module } = await this.#connect();
-    return (await client.send(
+    const response = (await client.send(
       new module.CheckpointDurableExecutionCommand(request),
     )) as CheckpointDurableExecutionResponse;
+    let marker = response.NewExecutionState?.NextMarker;
+    if (!marker) return response;
+    const Operations = [...(response.NewExecutionState?.Operations ?? [])];
+    while (marker) {
+      const page = await this.getExecutionState({
+        DurableExecutionArn: request.DurableExecutionArn,
+        CheckpointToken: response.CheckpointToken,
+        Marker: marker,
+      });
+      Operations.push(...(page.Operations ?? []));
+      marker = page.NextMarker;
+    }
+    return { ...response, NewExecutionState: { Operations } };
   }
 
   async getExecutionState(
@@ -57,32 +60,5 @@ export class DurableExecutionApiClient implements DurableExecutionClient {
     return (await client.send(
       new module.GetDurableExecutionStateCommand(request),
     )) as GetDurableExecutionStateResponse;
-  }
-
-  #connect(): Promise<{ client: Sender; module: LambdaModule }> {
-    this.#connected ??= loadLambdaModule().then(
-      (module) => ({ client: this.#given ?? new module.LambdaClient({}), module }),
-      (error: unknown) => {
-        // A later call may try again.
-        this.#connected = undefined;
-        throw error;
-      },
-    );
-    return this.#connected;
-  }
-}
-
-async function loadLambdaModule(): Promise<LambdaModule> {
-  // Not a literal, so that bundlers leave the optional peer alone.
-  const name = "@aws-sdk/client-lambda";
-  try {
-    const loaded = (await import(name)) as LambdaModule & { default?: LambdaModule };
-    return loaded.LambdaClient === undefined ? (loaded.default as LambdaModule) : loaded;
-  } catch (cause) {
-    throw new TidemarkError(
-      "TIDEMARK_LAMBDA_CLIENT",
-      `this function was invoked as an AWS durable function and ${name} is not installed; install it, or run the handler with a Tidemark Worker`,
-      { cause },
-    );
   }
 }

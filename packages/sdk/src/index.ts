@@ -101,6 +101,12 @@ export {
   FileSystemSerdesMode,
 } from "./file-system-serdes.js";
 export type { InvokeConfig } from "./invoke.js";
+export {
+  type LambdaConnection,
+  type LambdaModule,
+  type LambdaSender,
+  lambdaConnection,
+} from "./lambda-connection.js";
 export type { LambdaContext } from "./lambda-context.js";
 export {
   type DurableContextLogger,

@@ -394,16 +394,27 @@ function endedBy(
 /** True when a new invocation would fail the same way. Source: AWS SDK 2.4, its fault mapping. */
 function isForTheExecution(error: unknown): boolean {
   if (isDurableExecutionClientError(error)) return error.scope === "EXECUTION";
-  const { code, $metadata, message } = (error ?? {}) as {
+  const { code, name, $metadata, message } = (error ?? {}) as {
     code?: unknown;
+    name?: unknown;
     $metadata?: { httpStatusCode?: number };
     message?: string;
   };
   if (code === "TIDEMARK_NON_DETERMINISTIC" || code === "TIDEMARK_CONTEXT_USAGE") return true;
   const status = $metadata?.httpStatusCode;
+  // The customer's key, which the service reports as its own fault (502): it must be mended first.
+  if (status !== undefined && KEY_ERRORS.includes(name as string)) return true;
   if (status === undefined || status === 429 || status < 400 || status >= 500) return false;
-  return message?.includes("Invalid Checkpoint Token") !== true;
+  // The service writes it in lower case, whatever AWS's SDKs up to 2.4 look for.
+  return message?.toLowerCase().includes("invalid checkpoint token") !== true;
 }
+
+const KEY_ERRORS = [
+  "KMSAccessDeniedException",
+  "KMSDisabledException",
+  "KMSInvalidStateException",
+  "KMSNotFoundException",
+];
 
 function failed(error: unknown): DurableExecutionInvocationOutput {
   return { Status: InvocationStatus.FAILED, Error: errorObjectOf(error) };
