@@ -1,0 +1,97 @@
+/** Owns the call `Invoke`: an event starts an execution, once for each name, and is answered now or at its end. */
+
+import { executionArn, TidemarkError } from "@tidemark/protocol";
+import { type DurableClient, ExecutionFailedError, type StartOptions } from "@tidemark/runtime";
+import type { Duration } from "@tidemark/sdk";
+import { ApiError, invalid } from "./api-errors.js";
+
+interface InvokeRequest {
+  readonly client: DurableClient;
+  readonly functionName: string;
+  readonly qualifier: string | null;
+  readonly request: Request;
+  readonly timeout: Duration | undefined;
+  readonly retention: Duration | undefined;
+}
+
+/** Longest synchronous invocation. Source: Lambda quotas, function timeout. */
+const MAX_WAIT_MS = 15 * 60 * 1000;
+
+export async function invoke({
+  client,
+  functionName,
+  request,
+  ...options
+}: InvokeRequest): Promise<Response> {
+  const { headers } = request;
+  const type = headers.get("X-Amz-Invocation-Type") ?? "RequestResponse";
+  if (!["RequestResponse", "Event", "DryRun"].includes(type)) {
+    throw invalid(`InvocationType is ${type}; RequestResponse, Event or DryRun is needed`);
+  }
+  if (headers.get("X-Amz-Tenant-Id") !== null) {
+    throw invalid("TenantId is given; this server starts executions of no tenant");
+  }
+  const input = inputOf(await request.text());
+  if (type === "DryRun") return new Response(null, { status: 204 });
+  const name = headers.get("X-Amz-Durable-Execution-Name");
+  const executionId = await start(client, functionName, {
+    ...(input === undefined ? {} : { input }),
+    ...(name === null ? {} : { name }),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...(options.retention === undefined ? {} : { retention: options.retention }),
+  });
+  const answered = {
+    "X-Amz-Durable-Execution-Arn": executionArn(functionName, executionId),
+    "X-Amz-Executed-Version": options.qualifier ?? "$LATEST",
+    "Content-Type": "application/json",
+  };
+  if (type === "Event") return new Response("", { status: 202, headers: answered });
+  return outcomeOf(client, executionId, answered);
+}
+
+async function start(client: DurableClient, functionName: string, options: StartOptions): Promise<string> {
+  try {
+    return (await client.start(functionName, options)).executionId;
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.code !== "TIDEMARK_EXECUTION_EXISTS") throw error;
+    throw new ApiError("DurableExecutionAlreadyStartedException", error.message, error);
+  }
+}
+
+function inputOf(text: string): unknown {
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ApiError("InvalidRequestContentException", `Could not parse request body into json: ${cause}`);
+  }
+}
+
+async function outcomeOf(
+  client: DurableClient,
+  executionId: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<Response> {
+  try {
+    const result = await client.result(executionId, { timeoutMs: MAX_WAIT_MS });
+    return new Response(JSON.stringify(result) ?? "null", { headers });
+  } catch (error) {
+    const payload = failureOf(error);
+    if (payload === undefined) throw error;
+    // A function that fails is an answer, not an error of the API.
+    return new Response(JSON.stringify(payload), {
+      headers: { ...headers, "X-Amz-Function-Error": "Unhandled" },
+    });
+  }
+}
+
+function failureOf(error: unknown): object | undefined {
+  if (error instanceof ExecutionFailedError) {
+    const { name, message } = (error.cause ?? error) as Error;
+    return { errorType: name, errorMessage: message };
+  }
+  if (error instanceof TidemarkError && error.code === "TIDEMARK_RESULT_TIMEOUT") {
+    return { errorType: error.code, errorMessage: error.message };
+  }
+  return undefined;
+}

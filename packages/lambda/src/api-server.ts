@@ -1,0 +1,301 @@
+/**
+ * Owns the Lambda durable execution API over HTTP, on the runtime and any store: which request is which call, and the
+ * worker that invokes functions.
+ *
+ * The process that has invoked a function answers the calls of that invocation: it holds the lease. A token that it
+ * does not know is refused as stale, which is what it is when the process that knew it has gone.
+ */
+
+import {
+  type DurableExecutionInvocationInputWithClient,
+  executionIdOf,
+  type HistoryEvent,
+  isTerminal,
+} from "@tidemark/protocol";
+import {
+  type Clock,
+  DurableClient,
+  type DurableHandler,
+  type FunctionToRun,
+  Worker,
+  type WorkerOptions,
+} from "@tidemark/runtime";
+import type { Duration } from "@tidemark/sdk";
+import type { ExecutionStore } from "@tidemark/store";
+import { ApiError, apiErrorOf, errorResponse, invalidToken } from "./api-errors.js";
+import { functionNameOf } from "./api-functions.js";
+import { type CheckpointRequest, ServedInvocation } from "./api-invocation.js";
+import { invoke } from "./api-invoke.js";
+import { listExecutions } from "./api-list.js";
+import { itemsOf, MAX_PAGE_BYTES, marker, pageOf, readMarker } from "./api-pages.js";
+import { errorIn, jsonIn, pathOf } from "./api-request.js";
+import { wireError, wireEvent, wireExecution, withSeconds } from "./api-shapes.js";
+import { optionError, reporter } from "./options.js";
+
+export interface DurableApiOptions {
+  readonly store: ExecutionStore;
+  /**
+   * What runs executions, by name: whatever takes AWS's durable input and gives its output, such as a handler that is
+   * wrapped by any SDK, or {@link lambdaFunction}. Its calls come back over HTTP. Plain functions are given as
+   * `{ handler, durable: false }`. Default: none; the process then only answers.
+   */
+  readonly functions?: Readonly<Record<string, FunctionToRun>> | undefined;
+  /**
+   * Whether a request may be answered. It sees the request with its headers; a body that it reads must be of a
+   * `clone()`. Default: **everything is answered**, and no signature is verified.
+   */
+  readonly authorize?: ((request: Request) => boolean | Promise<boolean>) | undefined;
+  /** How long an execution that is started here may take. Default 366 days. */
+  readonly timeout?: Duration | undefined;
+  /** How long it is kept after its end. Default 14 days. */
+  readonly retention?: Duration | undefined;
+  /** How much of the state goes into the event of an invocation; the rest is fetched in pages. Default 1000 operations and 5 MB. */
+  readonly firstPage?: { readonly items?: number; readonly bytes?: number } | undefined;
+  /** How many functions run at a time. Default 100. */
+  readonly concurrency?: number | undefined;
+  /** How soon others take over after a crash of this process. Milliseconds, default 30,000. */
+  readonly leaseMs?: number | undefined;
+  /** Invocations in a row that may fail without recording anything before the execution is stopped. Default 10. */
+  readonly maxBarrenInvocations?: number | undefined;
+  /** How long `stop` waits for functions that run. Milliseconds, default 10,000. */
+  readonly drainMs?: number | undefined;
+  /** Told of what can be reported to nobody else. Default: `console.error`. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** An API that is served. It answers before it is started; functions run from then on. */
+export interface DurableApi {
+  /** Answers one request of the Lambda API. Never rejects. */
+  fetch(request: Request): Promise<Response>;
+  /** Begins to invoke functions for what is due. */
+  start(): Promise<void>;
+  /** Stops that: functions that run are waited for, for up to `drainMs`; then others take over. SIGTERM does it, too. */
+  stop(): Promise<void>;
+}
+
+/** Longest wait for the write that ends an execution. */
+const ENDING_MS = 30_000;
+
+/**
+ * Serves the Lambda durable execution API on a store: SDKs of AWS, in any language, keep their log there.
+ *
+ * It answers `Invoke`, `CheckpointDurableExecution`, `GetDurableExecutionState`, `GetDurableExecution`,
+ * `GetDurableExecutionHistory`, `ListDurableExecutionsByFunction`, `StopDurableExecution` and
+ * `SendDurableExecutionCallbackSuccess`, `Failure` and `Heartbeat`. Source: Lambda API of 2015-03-31 and 2025-12-01.
+ *
+ * **It verifies no signature**: whoever can reach it can do everything, unless `authorize` says otherwise.
+ *
+ * @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS`, and as `Worker` does.
+ * @example
+ * ```ts
+ * const api = durableApi({ store, functions: { greet } });
+ * await api.start();
+ * const server = await serveApi(api, { port: 8080 });
+ * ```
+ */
+export function durableApi(options: DurableApiOptions): DurableApi {
+  if (options?.store === undefined) throw optionError("store is missing; pass an ExecutionStore");
+  return new ApiServer(options);
+}
+
+class ApiServer implements DurableApi {
+  readonly #options: DurableApiOptions;
+  readonly #client: DurableClient;
+  readonly #worker: Worker | undefined;
+  readonly #report: (error: unknown) => void;
+  /** Invocations that run here, by execution. */
+  readonly #running = new Map<string, ServedInvocation>();
+
+  constructor(options: DurableApiOptions) {
+    const { store, functions, clock } = options;
+    this.#options = options;
+    this.#report = reporter(options.onError);
+    this.#client = new DurableClient({ store, ...(clock === undefined ? {} : { clock }) });
+    if (functions === undefined) return;
+    const served = Object.entries(functions).map(([name, fn]) => [name, this.#served(fn)] as const);
+    this.#worker = new Worker({
+      store,
+      functions: Object.fromEntries(served),
+      onError: this.#report,
+      ...(clock === undefined ? {} : { clock }),
+      ...workerOptions(options),
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#worker?.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker?.stop();
+  }
+
+  async fetch(request: Request): Promise<Response> {
+    try {
+      const { authorize } = this.#options;
+      if (authorize !== undefined && (await authorize(request)) !== true) {
+        throw new ApiError("AccessDeniedException", "the request is not authorized");
+      }
+      return await this.#answer(request);
+    } catch (thrown) {
+      const error = apiErrorOf(thrown);
+      if (error.status >= 500) this.#report(thrown);
+      return errorResponse(error);
+    }
+  }
+
+  #answer(request: Request): Promise<Response> {
+    const { call, subject, query } = pathOf(request);
+    switch (call) {
+      case "Invoke":
+        return this.#invoke(subject, query, request);
+      case "CheckpointDurableExecution":
+        return this.#checkpoint(subject, request);
+      case "GetDurableExecutionState":
+        return this.#invocation(subject).state(query).then(answer);
+      case "GetDurableExecution":
+        return this.#describe(subject, query).then(answer);
+      case "GetDurableExecutionHistory":
+        return this.#history(subject, query).then(answer);
+      case "ListDurableExecutionsByFunction":
+        return this.#list(subject, query).then(answer);
+      case "StopDurableExecution":
+        return this.#stop(subject, request).then(answer);
+      default:
+        return this.#callback(call, subject, request).then(answer);
+    }
+  }
+
+  /** The function as the worker runs it: each invocation can be found while it runs. */
+  #served(fn: FunctionToRun): FunctionToRun {
+    if (typeof fn !== "function") return fn;
+    const run: DurableHandler = async (event, context) => {
+      const { store, firstPage } = this.#options;
+      const executionId = executionIdOf(event.DurableExecutionArn);
+      const invocation = new ServedInvocation({
+        event: event as DurableExecutionInvocationInputWithClient,
+        firstPage: { items: firstPage?.items ?? 1000, bytes: firstPage?.bytes ?? MAX_PAGE_BYTES },
+        functionNameOf: (name) => functionNameOf(store, name),
+      });
+      this.#running.set(executionId, invocation);
+      try {
+        return invocation.checked(await Promise.race([fn(invocation.input(), context), invocation.ended]));
+      } finally {
+        invocation.close();
+        // A newer one may have taken its place.
+        if (this.#running.get(executionId) === invocation) this.#running.delete(executionId);
+      }
+    };
+    return run;
+  }
+
+  #invocation(arn: string): ServedInvocation {
+    const invocation = this.#running.get(executionIdOf(arn));
+    if (invocation === undefined) throw invalidToken();
+    return invocation;
+  }
+
+  async #checkpoint(arn: string, request: Request): Promise<Response> {
+    const invocation = this.#invocation(arn);
+    const response = await invocation.checkpoint((await jsonIn(request)) as CheckpointRequest);
+    if (response.CheckpointToken === undefined) await this.#whenEnded(executionIdOf(arn));
+    return answer(response);
+  }
+
+  /** Durable before visible (invariant 1): the answer to the checkpoint that ends an execution follows its end. */
+  async #whenEnded(executionId: string): Promise<void> {
+    await this.#client.result(executionId, { timeoutMs: ENDING_MS }).catch(() => {});
+    const head = await this.#options.store.head(executionId);
+    if (head === undefined || !isTerminal(head.status)) {
+      throw new ApiError("ServiceException", `the end of execution ${executionId} could not be recorded yet`);
+    }
+  }
+
+  async #invoke(name: string, query: URLSearchParams, request: Request): Promise<Response> {
+    const { store, timeout, retention } = this.#options;
+    const functionName = await functionNameOf(store, name);
+    if (!(await store.hasFunction(functionName))) {
+      throw new ApiError("ResourceNotFoundException", `Function not found: ${name}`);
+    }
+    return invoke({
+      client: this.#client,
+      functionName,
+      qualifier: query.get("Qualifier"),
+      request,
+      timeout,
+      retention,
+    });
+  }
+
+  async #describe(arn: string, query: URLSearchParams): Promise<object> {
+    const execution = await this.#client.describe(arn);
+    const { input, result, error } = execution;
+    const hasData = query.get("IncludeExecutionData") !== "false";
+    return {
+      ...wireExecution(execution),
+      Version: "$LATEST",
+      ExecutionDataIncluded: hasData,
+      ...(hasData && input !== undefined ? { InputPayload: JSON.stringify(input) } : {}),
+      ...(hasData && result !== undefined ? { Result: JSON.stringify(result) } : {}),
+      ...(error === undefined ? {} : { Error: wireError(error) }),
+    };
+  }
+
+  async #history(arn: string, query: URLSearchParams): Promise<object> {
+    const hasData = query.get("IncludeExecutionData") !== "false";
+    const isReversed = query.get("ReverseOrder") === "true";
+    const items = itemsOf(query.get("MaxItems"));
+    const list = isReversed ? "reversed" : "history";
+    const after = readMarker(list, query.get("Marker"));
+    const events = await this.#client.history(arn, { payloads: hasData });
+    // By the id of an event, and not by its place: the history may have grown.
+    const rest = events.filter(({ EventId }) => isBeyond(EventId, after, isReversed));
+    if (isReversed) rest.reverse();
+    const { name, executionId: id } = await this.#client.describe(arn);
+    const shown = rest.map((event) => wireEvent(event, { id, name: name ?? id, hasData }));
+    const { page, next } = pageOf(shown, 0, { items, bytes: MAX_PAGE_BYTES });
+    const last = (rest[page.length - 1] as HistoryEvent | undefined)?.EventId ?? 0;
+    return { Events: page, ...(next === undefined ? {} : { NextMarker: marker(list, last) }) };
+  }
+
+  async #list(name: string, query: URLSearchParams): Promise<object> {
+    const functionName = await functionNameOf(this.#options.store, name);
+    return listExecutions(this.#client, functionName, query);
+  }
+
+  async #stop(arn: string, request: Request): Promise<object> {
+    await this.#client.stop(arn, await errorIn(request));
+    // Stopping what has ended changes nothing.
+    const { endedAt } = await this.#client.describe(arn);
+    return { StopTimestamp: endedAt };
+  }
+
+  async #callback(call: string, callbackId: string, request: Request): Promise<object> {
+    const text = await request.text();
+    if (call === "SendDurableExecutionCallbackSuccess") {
+      await this.#client.sendCallbackSuccess(callbackId, text === "" ? undefined : text);
+    } else if (call === "SendDurableExecutionCallbackHeartbeat") {
+      await this.#client.sendCallbackHeartbeat(callbackId);
+    } else {
+      await this.#client.sendCallbackFailure(callbackId, await errorIn(new Response(text)));
+    }
+    return {};
+  }
+}
+
+/** Options that are the worker's own, if they are given. */
+function workerOptions(options: DurableApiOptions): Partial<WorkerOptions> {
+  const { concurrency, leaseMs, maxBarrenInvocations, drainMs } = options;
+  const given = Object.entries({ concurrency, leaseMs, maxBarrenInvocations, drainMs });
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
+function isBeyond(id: number, after: number | undefined, isReversed: boolean): boolean {
+  if (after === undefined) return true;
+  return isReversed ? id < after : id > after;
+}
+
+function answer(body: object): Response {
+  return Response.json(withSeconds(body));
+}

@@ -1,0 +1,53 @@
+/** Owns how a function that runs elsewhere is invoked for an execution: a real Lambda function, synchronously. */
+
+import type { DurableHandler } from "@tidemark/runtime";
+import { type LambdaSender, lambdaConnection } from "@tidemark/sdk";
+import { invokeError } from "./lambda-invoke.js";
+
+export interface LambdaFunctionOptions {
+  /** A `LambdaClient`. Default: one with the AWS SDK's own configuration that waits for as long as a function may take. */
+  readonly client?: LambdaSender | undefined;
+}
+
+interface Answer {
+  readonly FunctionError?: string;
+  readonly Payload?: Uint8Array;
+}
+
+/** A function may take 15 minutes. Source: Lambda quotas, function timeout. */
+const CONFIG = { requestHandler: { connectionTimeout: 5000, requestTimeout: 15 * 60 * 1000 + 5000 } };
+
+/**
+ * A function for {@link durableApi} that is a Lambda function: its name, `name:alias` or ARN. It is invoked with AWS's
+ * durable input, and answers with its output; `AWS_ENDPOINT_URL_LAMBDA` in its environment is the API's URL. The role
+ * needs `lambda:InvokeFunction`.
+ *
+ * @throws TidemarkError from what it gives: as {@link lambdaInvoke}. The invocation is then tried again.
+ * @example
+ * ```ts
+ * const api = durableApi({ store, functions: { order: lambdaFunction("order-function:live") } });
+ * ```
+ */
+export function lambdaFunction(target: string, options: LambdaFunctionOptions = {}): DurableHandler {
+  const connect = lambdaConnection<"InvokeCommand">(options.client, {
+    missing: (name) => `function ${target} is to be invoked and ${name} is not installed; install it`,
+    config: CONFIG,
+  });
+  return async (event) => {
+    const { client, module } = await connect();
+    const command = new module.InvokeCommand({
+      FunctionName: target,
+      InvocationType: "RequestResponse",
+      Payload: JSON.stringify(event),
+    });
+    const { FunctionError, Payload } = (await client.send(command).catch((error: unknown) => {
+      throw invokeError(target, event.DurableExecutionArn, error);
+    })) as Answer;
+    const text = Payload === undefined ? "" : Buffer.from(Payload).toString();
+    const value: unknown = text === "" ? undefined : JSON.parse(text);
+    if (FunctionError === undefined) return value as Awaited<ReturnType<DurableHandler>>;
+    // The function's own error, as its log has it: the invocation has failed, and not the execution.
+    const { errorType, errorMessage } = Object(value) as { errorType?: string; errorMessage?: string };
+    throw Object.assign(new Error(errorMessage ?? FunctionError), { name: errorType ?? "Error" });
+  };
+}
