@@ -2,9 +2,8 @@
 
 import type { ExecutionStore } from "@tidemark/store";
 import { seededRandom } from "@tidemark/testing";
-import { FAULT_KINDS, type Fault } from "./fault-store";
 import { replayFully } from "./full-replay";
-import { type RunFacts, runProgram, type Stop } from "./harness";
+import { FAULT_KINDS, type Fault, type RunFacts, runProgram, type Stop } from "./harness";
 import { type Checked, INVARIANTS, sameOutcome } from "./invariants";
 import { isKnown } from "./known";
 import { readLog } from "./log-model";

@@ -11,9 +11,14 @@ import type {
 } from "@tidemark/protocol";
 import type { LambdaContext } from "@tidemark/sdk";
 import type { LoadedExecution } from "@tidemark/store";
-import { recordedEvent, settledWithin, VirtualClock, withVirtualTimers } from "@tidemark/testing";
+import {
+  recordedEvent,
+  settledWithin,
+  VirtualClock,
+  VirtualProcess,
+  withVirtualTimers,
+} from "@tidemark/testing";
 import { programHandler } from "./interpret";
-import { Process } from "./process";
 import { slowPlugin } from "./slow-plugin";
 import { type Trace, World } from "./world";
 
@@ -54,7 +59,7 @@ async function drive(
   // The world is not asked anything: nothing runs but the code.
   const world = new World(clock, undefined as never);
   world.isOver = true;
-  const process = new Process(-1, clock);
+  const process = new VirtualProcess(-1, clock);
   const handler = programHandler(world, process, hasPlugin ? [slowPlugin(world, process)] : []);
   const event = recordedEvent(loaded, readOnlyClient(clock, payloads, writes));
   const running = handler(event, { awsRequestId: "replay" } as LambdaContext);

@@ -5,7 +5,7 @@
  * `STUCK_MS` of it is stuck.
  */
 
-import type { ExecutionHead, PayloadReader } from "@tidemark/protocol";
+import type { ExecutionHead, LogEntry, PayloadReader } from "@tidemark/protocol";
 import { DurableClient, type PlainHandler, Worker } from "@tidemark/runtime";
 import {
   type ExecutionStore,
@@ -14,14 +14,38 @@ import {
   type Payloads,
   plainPayloads,
 } from "@tidemark/store";
-import { VirtualClock, watchedStore, withVirtualTimers } from "@tidemark/testing";
-import { type Fault, type FaultHooks, faultStore } from "./fault-store";
+import {
+  type FaultHooks,
+  type FaultKind,
+  faultStore,
+  VirtualClock,
+  VirtualProcess,
+  watchedStore,
+  withVirtualTimers,
+} from "@tidemark/testing";
 import { inputOf, ProgramError, programHandler } from "./interpret";
 import { FUNCTIONS, type PlainInput, takeTime } from "./operations";
-import { Process } from "./process";
 import type { Program } from "./program";
 import { slowPlugin } from "./slow-plugin";
 import { World } from "./world";
+
+/** At one of the calls that processes make to the store, numbered over all processes from 0. */
+export interface Fault {
+  readonly at: number;
+  readonly kind: FaultKind;
+  /** When a frozen process goes on: after so long, or once the executions have ended. */
+  readonly thawAfterMs?: number | undefined;
+}
+
+export const FAULT_KINDS = [
+  "crash-before",
+  "crash-after",
+  "fail-before",
+  "lost-answer",
+  "freeze-before",
+  "freeze-after",
+  "lose-renewals",
+] as const satisfies readonly FaultKind[];
 
 export interface RunOptions {
   readonly program: Program;
@@ -79,7 +103,7 @@ class Run {
   readonly #store: ExecutionStore;
   readonly #client: DurableClient;
   readonly #world: World;
-  readonly #processes: Process[] = [];
+  readonly #processes: VirtualProcess[] = [];
   readonly #errors: string[] = [];
   #calls = 0;
   #goesRound = false;
@@ -188,7 +212,7 @@ class Run {
   #spawn(): void {
     const { program, skewsMs = [0] } = this.#options;
     const id = this.#processes.length;
-    const process = new Process(id, this.#clock, skewsMs[id % skewsMs.length]);
+    const process = new VirtualProcess(id, this.#clock, skewsMs[id % skewsMs.length]);
     this.#processes.push(process);
     const hasPlugin = program.plugin === "all" || (program.plugin === "some" && id % 2 === 0);
     const plugins = hasPlugin ? [slowPlugin(this.#world, process)] : [];
@@ -208,13 +232,13 @@ class Run {
   }
 
   /** A worker that cannot start ends its process; something starts another one. */
-  #restart(process: Process, error: unknown): void {
+  #restart(process: VirtualProcess, error: unknown): void {
     this.#report(process, error);
     process.kill();
     this.#spawn();
   }
 
-  #report(process: Process, error: unknown): void {
+  #report(process: VirtualProcess, error: unknown): void {
     if (isInjected(error) || process.isDead || this.#world.isOver) return;
     this.#errors.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
@@ -227,11 +251,19 @@ class Run {
     return this.#calls++;
   }
 
-  #hooks(): FaultHooks {
-    const { faults } = this.#options;
+  #hooks(): FaultHooks<Fault> {
     return {
-      nextCall: () => this.#nextCall(),
-      faultAt: (call) => (this.#world.isOver ? undefined : faults.find(({ at }) => at === call)),
+      faultFor: ({ method }) => {
+        if (method === "wake") return undefined;
+        const call = this.#nextCall();
+        return this.#world.isOver ? undefined : this.#options.faults.find(({ at }) => at === call);
+      },
+      made: ({ method, args }, answer) => {
+        if (method === "append" && (answer as { appended: boolean }).appended)
+          this.#world.appended(args[0] as string, args[1] as LogEntry);
+        if (method === "finish" && answer === "finished")
+          this.#world.finished((args[0] as { executionId: string }).executionId);
+      },
       touch: () => this.#clock.touch(),
       busyWhile: (work) => this.#clock.busyWhile(work),
       spawn: () => void setImmediate(() => this.#spawn()),
@@ -245,13 +277,11 @@ class Run {
           process.losesRenewals = false;
         }, 3 * LEASE_MS);
       },
-      appended: (executionId, entry) => this.#world.appended(executionId, entry),
-      finished: (executionId) => this.#world.finished(executionId),
     };
   }
 }
 
-function plainHandler(world: World, process: Process): (input: PlainInput) => Promise<unknown> {
+function plainHandler(world: World, process: VirtualProcess): (input: PlainInput) => Promise<unknown> {
   return async ({ path, fails, takes }) => {
     await takeTime(process, takes, () => world.clock.touch());
     if (fails) throw new ProgramError(`function called at ${path}`);

@@ -8,9 +8,9 @@
 
 import { executionIdOf } from "@tidemark/protocol";
 import { type DurableContext, type DurableInstrumentationPlugin, withDurableExecution } from "@tidemark/sdk";
+import type { VirtualProcess } from "@tidemark/testing";
 import { describeError, describeValue, large, wide } from "./describe";
 import { perform, takeTime } from "./operations";
-import type { Process } from "./process";
 import type { Block, Combine, Gives, Program, Stmt } from "./program";
 import type { Trace, World } from "./world";
 
@@ -26,7 +26,7 @@ export interface Shared {
 /** Where code runs. */
 export interface Place {
   readonly world: World;
-  readonly process: Process;
+  readonly process: VirtualProcess;
   readonly trace: Trace;
   readonly context: DurableContext;
   readonly shared: Shared;
@@ -49,7 +49,7 @@ export interface ProgramInput {
 /** The handler that runs the program that is its input. */
 export function programHandler(
   world: World,
-  process: Process,
+  process: VirtualProcess,
   plugins: DurableInstrumentationPlugin[] = [],
 ): ReturnType<typeof withDurableExecution> {
   const run = async (input: ProgramInput, context: DurableContext): Promise<unknown> => {

@@ -15,9 +15,9 @@ import {
   type Serdes,
   StepSemantics,
 } from "@tidemark/sdk";
+import type { VirtualProcess } from "@tidemark/testing";
 import { describeError } from "./describe";
 import { inputOf, type Place, ProgramError, resultOf, runBlock, runContext, see } from "./interpret";
-import type { Process } from "./process";
 import type {
   BatchOp,
   CallbackFacts,
@@ -83,7 +83,7 @@ function retries(attempts: number, delayS: number): (error: Error, attempt: numb
 }
 
 /** A body that runs: it takes its time, unless its process has stopped. */
-export async function takeTime(process: Process, takes: Takes, touch: () => void): Promise<void> {
+export async function takeTime(process: VirtualProcess, takes: Takes, touch: () => void): Promise<void> {
   if ("ms" in takes) {
     await new Promise<void>((resolve) => process.clock.setTimer(resolve, takes.ms));
     return;

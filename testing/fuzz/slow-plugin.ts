@@ -6,11 +6,11 @@ import type {
   DurableInstrumentationPlugin,
   InvocationInfo,
 } from "@tidemark/sdk";
+import type { VirtualProcess } from "@tidemark/testing";
 import { takeTime } from "./operations";
-import type { Process } from "./process";
 import type { World } from "./world";
 
-export function slowPlugin(world: World, process: Process): DurableInstrumentationPlugin {
+export function slowPlugin(world: World, process: VirtualProcess): DurableInstrumentationPlugin {
   const turns = (count: number) => () => takeTime(process, { turns: count }, () => world.clock.touch());
   return {
     onInvocationStart: turns(2),

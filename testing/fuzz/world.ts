@@ -5,8 +5,7 @@
 
 import type { LogEntry } from "@tidemark/protocol";
 import type { DurableClient } from "@tidemark/runtime";
-import type { VirtualClock } from "@tidemark/testing";
-import type { Process } from "./process";
+import type { VirtualClock, VirtualProcess } from "@tidemark/testing";
 import type { CallbackAction } from "./program";
 
 /** One run of a step body. */
@@ -105,7 +104,7 @@ export class World {
     return count;
   }
 
-  bodyStarted(process: Process, run: Omit<BodyRun, "processId" | "problem">): void {
+  bodyStarted(process: VirtualProcess, run: Omit<BodyRun, "processId" | "problem">): void {
     this.clock.touch();
     const problem = process.isStale ? undefined : this.#problemWith(run);
     this.bodyRuns.push({ ...run, processId: process.id, problem });

@@ -3,7 +3,7 @@
  * Lambda durable API, and optional members for a backend that lives in the same process.
  */
 
-import type { ErrorObject } from "./operation.js";
+import type { ErrorObject, Operation } from "./operation.js";
 import type {
   CheckpointDurableExecutionRequest,
   CheckpointDurableExecutionResponse,
@@ -26,6 +26,26 @@ export interface PayloadReader {
   readError(error: ErrorObject): ErrorObject | Promise<ErrorObject>;
 }
 
+/** A body of a step or of a condition's check that is about to run. */
+export interface ProbedBody {
+  readonly operation: Operation;
+  /** From 1. */
+  readonly attempt: number;
+  /** It must not run twice in this attempt. */
+  readonly atMostOnce: boolean;
+}
+
+/** What a test kit sees and does where an invocation touches code of the user's. Nothing in production has one. */
+export interface ExecutionProbe {
+  /**
+   * The code asks for an operation. Called within the user's call, before it is compared with the log: the stack says
+   * where. `isObserved` says later whether anybody has awaited it.
+   */
+  asked?(operation: Operation, isObserved: () => boolean): void;
+  /** Runs a body, or something else in its place. */
+  body?(body: ProbedBody, run: () => Promise<unknown>): Promise<unknown>;
+}
+
 /** What an in-process backend can do beyond the two calls. */
 export interface ExecutionHostOptions {
   readonly host?: ExecutionHost;
@@ -35,6 +55,7 @@ export interface ExecutionHostOptions {
   readonly onOutsideEvent?: (listener: () => void) => void;
   /** Operations may have stand-ins for payloads; this reads them. */
   readonly payloads?: PayloadReader;
+  readonly probe?: ExecutionProbe;
 }
 
 /**

@@ -1,5 +1,12 @@
 export { apply, type DueEvent, isRejection, type Rejection, takeDueEvents } from "./apply.js";
-export type { DurableExecutionClient, ExecutionHost, ExecutionHostOptions, PayloadReader } from "./client.js";
+export type {
+  DurableExecutionClient,
+  ExecutionHost,
+  ExecutionHostOptions,
+  ExecutionProbe,
+  PayloadReader,
+  ProbedBody,
+} from "./client.js";
 export { type Due, DueQueue, type Timer } from "./due.js";
 export { decodeEntry, ENTRY_VERSION, encodeEntry } from "./entry-codec.js";
 export {

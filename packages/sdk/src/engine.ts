@@ -12,6 +12,7 @@
 import {
   type DurableExecutionClient,
   type ExecutionHost,
+  type ExecutionProbe,
   isSettled,
   type Operation,
   type OperationUpdate,
@@ -137,6 +138,10 @@ export class Engine {
   /** The backend is reached by the two calls alone. */
   get isRemote(): boolean {
     return this.#options.client.hostOptions === undefined;
+  }
+
+  get probe(): ExecutionProbe | undefined {
+    return this.#options.client.hostOptions?.probe;
   }
 
   /** The newest token: the invocation's own is stale after its first checkpoint. */

@@ -28,6 +28,8 @@ export type Settled<T> =
 export interface Sink<T> {
   /** Gives true when code of the user may run now. */
   take(settled: Settled<T>): boolean;
+  /** Somebody has awaited the outcome. Absent where the SDK itself waits for it. */
+  isObserved?(): boolean;
 }
 
 export interface OperationKind<T> {
@@ -82,6 +84,7 @@ export class LiveOperation<T> implements Handle {
   start(): void {
     const { engine } = this;
     if (engine.hasEnded) return;
+    engine.probe?.asked?.(this.describe(), () => this.#sink.isObserved?.() ?? true);
     const record = engine.find(this.id);
     if (record === undefined && !this.isLive()) return;
     if (record !== undefined) {
@@ -193,6 +196,18 @@ export class LiveOperation<T> implements Handle {
   }
 }
 
+/** Runs a body, or lets a test kit run it. */
+export function runBody(
+  operation: LiveOperation<unknown>,
+  attempt: number,
+  atMostOnce: boolean,
+  run: () => Promise<unknown>,
+): Promise<unknown> {
+  const body = operation.engine.probe?.body;
+  if (body === undefined) return run();
+  return body({ operation: operation.record ?? operation.describe(), attempt, atMostOnce }, run);
+}
+
 /** Calls `fn` unless the invocation or a context around has ended; what nobody waits for any more never settles. */
 export function ifWanted<T>(
   operation: Pick<LiveOperation<unknown>, "engine" | "isLive">,
@@ -222,6 +237,10 @@ export class Deferred<T> implements Sink<T> {
     });
     this.#native = native;
     this.promise = new DurablePromise(() => native);
+  }
+
+  isObserved(): boolean {
+    return this.promise.isExecuted;
   }
 
   take(settled: Settled<T>): boolean {

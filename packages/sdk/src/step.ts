@@ -9,7 +9,7 @@ import type { Operation } from "@tidemark/protocol";
 import { notADecision } from "./arguments.js";
 import { type Duration, durationSeconds } from "./duration.js";
 import { asError, DurableOperationError, errorObjectOf, StepInterruptedError } from "./errors.js";
-import { ifWanted, type LiveOperation, type OperationKind, type Settled } from "./lifecycle.js";
+import { ifWanted, type LiveOperation, type OperationKind, runBody, type Settled } from "./lifecycle.js";
 import type { DurableContextLogger, DurableLogger, StepContext } from "./logger.js";
 import { readValue, serialize } from "./payload.js";
 import { type RetryDecision, retryPresets } from "./retry.js";
@@ -152,9 +152,10 @@ export class StepKind<T> implements OperationKind<T> {
     const operation = this.#operation;
     const { observer } = operation.engine;
     const context = new BodyContext(this.#spec.logger, this.#attempt);
-    if (observer === undefined) return this.#spec.fn(context);
+    const isAtMostOnce = this.#spec.semantics === StepSemantics.AtMostOncePerRetry;
+    const run = () => runBody(operation, this.#attempt, isAtMostOnce, () => this.#spec.fn(context));
+    if (observer === undefined) return run();
     const record = operation.record ?? operation.describe();
-    const run = () => this.#spec.fn(context);
     const running = runningIn(operation, undefined, this.#attempt);
     return observer.attempt(record, this.#attempt, () => ifWanted(operation, () => runIn(running, run)));
   }

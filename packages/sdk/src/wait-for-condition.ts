@@ -4,7 +4,7 @@ import type { Operation } from "@tidemark/protocol";
 import { notADecision } from "./arguments.js";
 import { durationSeconds } from "./duration.js";
 import { asError, DurableOperationError, errorObjectOf, SerdesFailedError } from "./errors.js";
-import { ifWanted, type LiveOperation, type OperationKind, type Settled } from "./lifecycle.js";
+import { ifWanted, type LiveOperation, type OperationKind, runBody, type Settled } from "./lifecycle.js";
 import type { DurableContextLogger, DurableLogger, WaitForConditionContext } from "./logger.js";
 import { deserialize, readValue, serialize } from "./payload.js";
 import { type AsInContext, captureContext, runIn, runningIn } from "./scope.js";
@@ -115,7 +115,7 @@ export class WaitForConditionKind<T> implements OperationKind<T> {
       attempt === 1 ? initialState : await deserialize(operation, serdes, recorded?.StepDetails?.Result);
     const running = runningIn(operation, undefined, attempt);
     const context: WaitForConditionContext<DurableLogger> = new BodyContext(logger, attempt);
-    const call = () => runIn(running, () => check(state, context));
+    const call = () => runIn(running, () => runBody(operation, attempt, false, () => check(state, context)));
     const { observer } = operation.engine;
     if (observer === undefined) return call();
     return observer.attempt(operation.record ?? operation.describe(), attempt, () =>

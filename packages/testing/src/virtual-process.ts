@@ -7,7 +7,7 @@
 
 import type { Clock } from "@tidemark/runtime";
 
-export class Process {
+export class VirtualProcess {
   readonly id: number;
   readonly clock: Clock;
   #state: "running" | "frozen" | "dead" = "running";
