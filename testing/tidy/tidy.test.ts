@@ -26,7 +26,7 @@ const LAYERS: Layers = {
     builtins: ["async_hooks", "console", "crypto", "fs", "fs/promises", "module", "path", "url", "util"],
   },
   store: { packages: ["protocol"], externals: [], builtins: ["crypto", "util", "zlib"] },
-  "payloads-s3": { packages: ["protocol", "store"], externals: ["@aws-sdk/client-s3"], builtins: [] },
+  "payloads-s3": { packages: ["protocol", "store"], externals: ["@aws-sdk/client-s3"], builtins: ["stream"] },
   "store-dynamodb": {
     packages: ["protocol", "store"],
     externals: ["@aws-sdk/client-dynamodb"],
@@ -50,6 +50,8 @@ const LAYERS: Layers = {
 /** The outermost files: the only ones that may read the clock, set timers or draw random numbers. */
 const OUTERMOST: Exceptions = {
   "packages/sdk/src/host.ts": "the process's clock, timers and turns, behind the host port",
+  "packages/payloads-s3/src/attempts.ts":
+    "how long an answer of S3 is waited for, and the pauses between attempts",
   "packages/store-dynamodb/src/turn.ts":
     "the store's turns, timers, clocks, nonces and jitter, behind functions of its own",
   "packages/store-sqlite/src/turn.ts": "the store's turns, timers and jitter, behind functions of its own",

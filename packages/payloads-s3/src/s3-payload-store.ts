@@ -5,19 +5,21 @@
  * pointer that is in the log can be followed at once.
  */
 
+import type { Readable } from "node:stream";
 import {
   DeleteObjectsCommand,
   GetObjectCommand,
   ListObjectsV2Command,
-  NoSuchKey,
   PutObjectCommand,
   type PutObjectCommandInput,
   S3Client,
   type S3ClientConfig,
+  type _Error as S3DeleteError,
 } from "@aws-sdk/client-s3";
 import { TidemarkError } from "@tidemark/protocol";
 import type { PayloadStore, StoredPayload } from "@tidemark/store";
-import { type Access, explained } from "./s3-errors.js";
+import { type Attempt, Attempts } from "./attempts.js";
+import { type Access, explained, isPassing } from "./s3-errors.js";
 
 export interface S3PayloadStoreOptions {
   readonly bucket: string;
@@ -27,6 +29,11 @@ export interface S3PayloadStoreOptions {
   readonly client?: S3Client;
   /** For a client of its own, such as `{ region: "eu-west-1" }`. */
   readonly clientConfig?: S3ClientConfig;
+  /**
+   * How long, in milliseconds, a request that is throttled or without an answer is tried again, on top of what the
+   * client does itself. 0 or more, default 10,000.
+   */
+  readonly retryTimeoutMs?: number;
   /** How S3 encrypts the objects. Default: as the bucket says. */
   readonly serverSideEncryption?: {
     readonly algorithm: "AES256" | "aws:kms" | "aws:kms:dsse";
@@ -60,11 +67,13 @@ export class S3PayloadStore implements PayloadStore {
   readonly #ownsClient: boolean;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #attempts: Attempts;
   readonly #encryption: Partial<Pick<PutObjectCommandInput, "ServerSideEncryption" | "SSEKMSKeyId">>;
 
   /** @throws TidemarkError `TIDEMARK_PAYLOAD_OPTIONS`. */
   constructor(options: S3PayloadStoreOptions) {
     const { bucket, prefix = "", client, clientConfig = {}, serverSideEncryption } = options;
+    const { retryTimeoutMs = 10_000 } = options;
     if (typeof bucket !== "string" || bucket === "") {
       throw optionsError(`bucket is ${JSON.stringify(bucket)}; pass the name of a bucket`);
     }
@@ -73,6 +82,9 @@ export class S3PayloadStore implements PayloadStore {
         `prefix is ${JSON.stringify(prefix)}; pass a text of at most ${MAX_PREFIX_LENGTH} characters`,
       );
     }
+    if (!(retryTimeoutMs >= 0))
+      throw optionsError(`retryTimeoutMs is ${retryTimeoutMs}; use 0 or more milliseconds`);
+    this.#attempts = new Attempts({ retryTimeoutMs, isPassing });
     this.#bucket = bucket;
     this.#prefix = prefix;
     this.name = `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}`;
@@ -94,22 +106,26 @@ export class S3PayloadStore implements PayloadStore {
       ...this.#encryption,
       ...(text === undefined ? {} : { Metadata: { [SUMMARY]: text } }),
     });
-    await this.#asking("s3:PutObject", this.#client.send(command));
+    await this.#ask(
+      "s3:PutObject",
+      ({ abortSignal }) => this.#client.send(command, { abortSignal }),
+      bytes.length,
+    );
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
     const command = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#prefix + key });
-    const found = await this.#asking(
-      "s3:GetObject",
-      this.#client.send(command).then(
-        ({ Body }) => Body?.transformToByteArray(),
-        (error: unknown) => {
-          if (error instanceof NoSuchKey) return undefined;
-          throw error;
-        },
-      ),
-    );
-    return found;
+    return this.#ask("s3:GetObject", async (attempt) => {
+      const { abortSignal } = attempt;
+      try {
+        const { Body } = await this.#client.send(command, { abortSignal });
+        // On Node.js it is a stream of bytes.
+        return await bytesOf(Body as unknown as Readable, attempt);
+      } catch (error) {
+        if ((error as Error).name === "NoSuchKey") return undefined;
+        throw error;
+      }
+    });
   }
 
   async *list(prefix: string): AsyncIterable<StoredPayload> {
@@ -120,7 +136,7 @@ export class S3PayloadStore implements PayloadStore {
         Prefix: this.#prefix + prefix,
         ...(token === undefined ? {} : { ContinuationToken: token }),
       });
-      const page = await this.#asking("s3:ListBucket", this.#client.send(command));
+      const page = await this.#ask("s3:ListBucket", (options) => this.#client.send(command, options));
       for (const { Key = "", Size = 0, LastModified } of page.Contents ?? []) {
         const key = Key.slice(this.#prefix.length);
         yield { key, bytes: Size, modifiedAtMs: LastModified?.getTime() ?? Number.POSITIVE_INFINITY };
@@ -133,29 +149,51 @@ export class S3PayloadStore implements PayloadStore {
     for (let at = 0; at < keys.length; at += MAX_DELETES) {
       const Objects = keys.slice(at, at + MAX_DELETES).map((key) => ({ Key: this.#prefix + key }));
       const command = new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } });
-      const { Errors = [] } = await this.#asking("s3:DeleteObject", this.#client.send(command));
-      const [failed] = Errors;
-      if (failed !== undefined) {
-        throw new TidemarkError(
-          "TIDEMARK_PAYLOAD_STORE",
-          `${this.name}: ${Errors.length} of ${Objects.length} objects could not be deleted (${failed.Key}: ${failed.Code} ${failed.Message}); allow s3:DeleteObject, and delete again`,
-        );
-      }
+      await this.#ask("s3:DeleteObject", async ({ abortSignal }) => {
+        const { Errors = [] } = await this.#client.send(command, { abortSignal });
+        const [failed] = Errors;
+        if (failed !== undefined) throw partlyDeleted(failed, `${Errors.length} of ${Objects.length}`);
+      });
     }
   }
 
   /** Destroys the client, if it is its own. */
   async close(): Promise<void> {
+    this.#attempts.end();
     if (this.#ownsClient) this.#client.destroy();
   }
 
-  async #asking<T>(action: Access["action"], answer: Promise<T>): Promise<T> {
+  async #ask<T>(
+    action: Access["action"],
+    send: (attempt: Attempt) => Promise<T>,
+    sentBytes?: number,
+  ): Promise<T> {
     try {
-      return await answer;
+      return await this.#attempts.run(send, sentBytes);
     } catch (error) {
       throw explained(error, { action, bucket: this.#bucket, prefix: this.#prefix });
     }
   }
+}
+
+/** The client tries requests again, but not bodies that break off: their attempt fails as a whole. */
+async function bytesOf(body: Readable, { abortSignal, heard }: Attempt): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  const giveUp = () => body.destroy(abortSignal.reason);
+  abortSignal.addEventListener("abort", giveUp, { once: true });
+  for await (const chunk of body) {
+    heard();
+    chunks.push(chunk as Buffer);
+  }
+  abortSignal.removeEventListener("abort", giveUp);
+  return Buffer.concat(chunks);
+}
+
+/** As S3 tells of one object, with the name that S3's errors have. */
+function partlyDeleted({ Key, Code, Message }: S3DeleteError, count: string): Error {
+  const error = new Error(`${count} objects could not be deleted, ${Key} among them: ${Message}`);
+  error.name = Code ?? "Error";
+  return Object.assign(error, { $metadata: { httpStatusCode: Code === "AccessDenied" ? 403 : undefined } });
 }
 
 /** A summary as a header takes it: ASCII, and short; none when it is too long. */

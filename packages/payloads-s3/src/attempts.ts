@@ -1,0 +1,71 @@
+/**
+ * Owns how often S3 is asked, and how long an answer is waited for: this package's use of timers, clock and
+ * randomness.
+ *
+ * Every request may be made again: a key is only ever written with the same bytes, and a key that does not exist
+ * counts as deleted.
+ */
+
+/** An attempt that nothing has been heard of for so long is given up. Below half of the default for `retryTimeoutMs`. */
+const SILENCE_MS = 4_000;
+/** A request takes longer when it sends much: at this rate, which is that of a poor connection. */
+const SLOWEST_BYTES_PER_MS = 128;
+const FIRST_DELAY_MS = 50;
+const MAX_DELAY_MS = 1_000;
+
+/** One attempt, as its request sees it. */
+export interface Attempt {
+  readonly abortSignal: AbortSignal;
+  /** Something has come: the attempt is not silent. */
+  heard(): void;
+}
+
+interface AttemptsOptions {
+  readonly retryTimeoutMs: number;
+  readonly isPassing: (error: unknown) => boolean;
+}
+
+export class Attempts {
+  readonly #options: AttemptsOptions;
+  #isOver = false;
+
+  constructor(options: AttemptsOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing is tried again from now on. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  /** Tries until there is an answer, or trying again does not help or has taken `retryTimeoutMs`. */
+  async run<T>(send: (attempt: Attempt) => Promise<T>, sentBytes = 0): Promise<T> {
+    const { retryTimeoutMs, isPassing } = this.#options;
+    const startedMs = performance.now();
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await attemptOnce(send, SILENCE_MS + sentBytes / SLOWEST_BYTES_PER_MS);
+      } catch (error) {
+        const delayMs = delayOf(attempt);
+        const isInTime = performance.now() + delayMs - startedMs <= retryTimeoutMs;
+        if (this.#isOver || !isInTime || !isPassing(error)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+      }
+    }
+  }
+}
+
+async function attemptOnce<T>(send: (attempt: Attempt) => Promise<T>, silenceMs: number): Promise<T> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), silenceMs);
+  try {
+    return await send({ abortSignal: controller.signal, heard: () => timer.refresh() });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Half of the delay is random, so that processes which collide once do not collide again. */
+function delayOf(attempt: number): number {
+  return Math.min(FIRST_DELAY_MS * 2 ** attempt, MAX_DELAY_MS) * (0.5 + Math.random() / 2);
+}
