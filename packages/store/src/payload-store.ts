@@ -52,7 +52,8 @@ export class MemoryPayloadStore implements PayloadStore {
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
-    this.#objects.set(key, { bytes: bytes.slice(), modifiedAtMs: this.#nowMs() });
+    // Not `bytes.slice()`: that of a Buffer shares its memory.
+    this.#objects.set(key, { bytes: new Uint8Array(bytes), modifiedAtMs: this.#nowMs() });
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {

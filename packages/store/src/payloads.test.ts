@@ -155,3 +155,16 @@ describe("wrappedDataKeys", () => {
     expect([generated, decrypted]).toEqual([1, 1]);
   });
 });
+
+describe("MemoryPayloadStore", () => {
+  it("keeps what it was given, whatever becomes of the bytes outside", async () => {
+    const store = memory();
+    const given = Buffer.from("given");
+    await store.put("key", given);
+    given.fill(0);
+    const taken = (await store.get("key")) as Uint8Array;
+    expect(Buffer.from(taken).toString()).toBe("given");
+    taken.fill(0);
+    expect(Buffer.from((await store.get("key")) as Uint8Array).toString()).toBe("given");
+  });
+});
