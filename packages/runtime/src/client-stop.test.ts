@@ -106,6 +106,15 @@ describe("stop", () => {
     for (const { atMs, records } of fences) expect([atMs, records]).toEqual([fleet.startMs + 60_000, []]);
   });
 
+  it("fences off an execution without entries no earlier than it began, by whatever clock", async () => {
+    const id = await fleet.begin();
+    const clock = { ...fleet.clock, nowMs: () => fleet.startMs - 600_000, setTimer: () => () => {} };
+    await new DurableClient({ store: fleet.store, clock }).stop(id);
+
+    const times = (await fleet.store.load(id))?.entries.map(({ atMs }) => atMs);
+    expect(times).toEqual([fleet.startMs, fleet.startMs]);
+  });
+
   it("tries again when somebody else records at the same moment", async () => {
     const id = await fleet.begin();
     let entriesBefore = 2;

@@ -23,7 +23,8 @@ export async function fenceOff(
       sequence: loaded.entries.length + 1,
       epoch: loaded.head.epoch,
       nonce: uniqueId(nowMs),
-      atMs: Math.max(nowMs, loaded.entries.at(-1)?.atMs ?? 0),
+      // Time never runs backwards (invariant 13), also when the clock that started it was ahead.
+      atMs: Math.max(nowMs, loaded.entries.at(-1)?.atMs ?? loaded.head.startedAtMs),
       records: [],
     });
     if (appended) return "fenced";
