@@ -1,6 +1,6 @@
 /** Invocations that end before their barrier: what they leave to the ones before and after them. */
 
-import { InvocationStatus } from "@tidemark/protocol";
+import { type DurableExecutionInvocationInputWithClient, InvocationStatus } from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
 import { storeWith } from "@tidemark/testing";
 import { defer } from "../../../testing/behaviour/rig";
@@ -154,5 +154,40 @@ describe("a checkpoint that is under way when its invocation is abandoned", () =
 
     await expect(sent).rejects.toMatchObject(superseded);
     expect(await run.log()).toEqual(["1: SUCCEED 1"]);
+  });
+});
+
+describe("an entry that is on its way when the execution times out", () => {
+  it("arrives too late, also when it is of the first invocation", async () => {
+    const sent = defer();
+    let arrive = async (): Promise<unknown> => undefined;
+    const store = storeWith(run.store, {
+      append: (executionId, entry) => {
+        if (entry.records.length === 0) return run.store.append(executionId, entry);
+        arrive = () => run.store.append(executionId, entry);
+        sent.resolve();
+        return new Promise(() => {});
+      },
+    });
+    const head = await run.acquire();
+    const handler: DurableHandler = async (event) => {
+      const { durableExecutionClient: session } = event as DurableExecutionInvocationInputWithClient;
+      const Updates = [starting("STEP", "1")];
+      await session.checkpoint({
+        DurableExecutionArn: undefined,
+        CheckpointToken: event.CheckpointToken,
+        Updates,
+      });
+      return { Status: InvocationStatus.PENDING };
+    };
+    const fn = { durable: true, handler } as const;
+    const limits = { inlineWaitMs: 0, maxBarrenInvocations: 2, remainingTimeMs: () => 1234 };
+    const ended = new Invocation({ store, clock: run.clock, head, fn, ...limits }).run();
+    await sent.promise;
+    await run.advance(TIMEOUT_MS);
+    await ended;
+
+    expect(await arrive()).toMatchObject({ appended: false });
+    expect([(await run.head()).status, await run.log()]).toEqual(["TIMED_OUT", ["1: "]]);
   });
 });

@@ -289,9 +289,12 @@ export class Invocation {
     });
   }
 
-  /** An end without a barrier fences off older invocations itself. Nobody is older than the first. */
+  /**
+   * An end without a barrier fences off older invocations itself, and what this one has sent and has no answer to
+   * (invariant 10). Nobody is older than the first.
+   */
   async #fence(): Promise<boolean> {
-    if (this.epoch === 1) return true;
+    if (this.epoch === 1 && !this.#session.hasUnanswered) return true;
     const { store, clock } = this.#options;
     const outcome = await fenceOff(store, this.executionId, { nowMs: clock.nowMs(), heldBy: this.epoch });
     return outcome === "fenced";

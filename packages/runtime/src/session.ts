@@ -137,6 +137,11 @@ export class Session implements DurableExecutionClient {
     return this.#state.nextDueMs();
   }
 
+  /** An entry has been sent that may still find its place in the log. */
+  get hasUnanswered(): boolean {
+    return this.#unanswered !== undefined;
+  }
+
   /** A result that was too large for the invocation's response. */
   get largeResult(): string | undefined {
     return this.#largeResult;
