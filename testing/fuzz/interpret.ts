@@ -12,7 +12,7 @@ import type { VirtualProcess } from "@tidemark/testing";
 import { describeError, describeValue, large, wide } from "./describe";
 import { perform, takeTime } from "./operations";
 import type { Block, Combine, Gives, Program, Stmt } from "./program";
-import type { Trace, World } from "./world";
+import type { ProgramWorld, Trace } from "./world";
 
 /** What the code of one recorded context has in common. */
 export interface Shared {
@@ -25,7 +25,7 @@ export interface Shared {
 
 /** Where code runs. */
 export interface Place {
-  readonly world: World;
+  readonly world: ProgramWorld;
   readonly process: VirtualProcess;
   readonly trace: Trace;
   readonly context: DurableContext;
@@ -48,7 +48,7 @@ export interface ProgramInput {
 
 /** The handler that runs the program that is its input. */
 export function programHandler(
-  world: World,
+  world: ProgramWorld,
   process: VirtualProcess,
   plugins: DurableInstrumentationPlugin[] = [],
 ): ReturnType<typeof withDurableExecution> {
@@ -107,25 +107,32 @@ export function resultOf(gives: Gives, path: string, seen: readonly string[]): u
   }
 }
 
-/** The code has seen something. */
-export function see(place: Place, text: string): void {
-  if (place.process.isDead) return;
+/** The code has seen something. False when nobody hears of it any more. */
+export function see(place: Place, text: string): boolean {
+  if (place.process.isDead) return false;
   for (let shared: Shared | undefined = place.shared; shared !== undefined; shared = shared.parent) {
-    if (shared.hasEnded) return;
+    if (shared.hasEnded) return false;
   }
   place.world.clock.touch();
   place.shared.seen.push(text);
   place.trace.events.push({ scope: place.shared.path, text });
+  return true;
+}
+
+function seeOutcome(place: Place, path: string, text: string, isError: boolean): void {
+  if (!see(place, text)) return;
+  const { executionId, requestId } = place.trace;
+  place.world.saw?.({ executionId, requestId, path, isError });
 }
 
 /** Awaits an operation and says what came of it. */
 export async function observe(place: Place, path: string, promise: PromiseLike<unknown>): Promise<unknown> {
   try {
     const value = await promise;
-    see(place, `${path} = ${describeValue(value)}`);
+    seeOutcome(place, path, `${path} = ${describeValue(value)}`, false);
     return value;
   } catch (error) {
-    see(place, `${path} ! ${describeError(error)}`);
+    seeOutcome(place, path, `${path} ! ${describeError(error)}`, true);
     throw error;
   }
 }

@@ -164,19 +164,28 @@ const seesTheSame: Invariant = ({ facts, replays }) => {
   const byExecution = new Map<string, Trace[]>();
   for (const trace of facts.world.traces)
     byExecution.set(trace.executionId, [...(byExecution.get(trace.executionId) ?? []), trace]);
-  return [...byExecution].flatMap(([id, traces]) => {
-    const inOrder = [...traces].sort((a, b) => epochOf(a) - epochOf(b));
-    const last = replays.get(id)?.trace;
-    const compare = hasGap(facts.program.root) ? differencesInAnyOrder : differences;
-    return inOrder.flatMap((trace, index) => {
-      const next = inOrder[index + 1];
-      return [
-        ...(next === undefined ? [] : compare(trace, next, false)),
-        ...(last === undefined ? [] : compare(trace, last, index === inOrder.length - 1)),
-      ];
-    });
-  });
+  const isOrdered = !hasGap(facts.program.root);
+  return [...byExecution].flatMap(([id, traces]) =>
+    differencesOfTraces(traces, replays.get(id)?.trace, isOrdered),
+  );
 };
+
+/** What the invocations of one execution, and the full replay, saw otherwise than the one before. */
+export function differencesOfTraces(
+  traces: readonly Trace[],
+  last: Trace | undefined,
+  isOrdered: boolean,
+): string[] {
+  const inOrder = [...traces].sort((a, b) => epochOf(a) - epochOf(b));
+  const compare = isOrdered ? differences : differencesInAnyOrder;
+  return inOrder.flatMap((trace, index) => {
+    const next = inOrder[index + 1];
+    return [
+      ...(next === undefined ? [] : compare(trace, next, false)),
+      ...(last === undefined ? [] : compare(trace, last, index === inOrder.length - 1)),
+    ];
+  });
+}
 
 function epochOf({ requestId }: Trace): number {
   return Number(/(\d+)$/.exec(requestId)?.[1] ?? 0);

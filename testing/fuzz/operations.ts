@@ -47,6 +47,8 @@ export interface PlainInput {
 export function perform(place: Place, op: Op, path: string): PromiseLike<unknown> {
   const { context } = place;
   const name = nameOf(place, op.name, path);
+  if (name === path && isRecorded(op))
+    place.world.asked?.({ executionId: place.trace.executionId, path, name });
   switch (op.op) {
     case "step":
       return performStep(place, op, path, name);
@@ -70,6 +72,11 @@ export function perform(place: Place, op: Op, path: string): PromiseLike<unknown
     case "invoke":
       return performInvoke(place, op, path, name);
   }
+}
+
+/** False for what leaves no record of its own, and for the combinators: those are of the SDK alone. */
+function isRecorded(op: Op): boolean {
+  return op.op !== "combine" && !(op.op === "child" && op.virtual);
 }
 
 function nameOf(place: Place, naming: Naming, path: string): string | undefined {
@@ -99,8 +106,8 @@ function performStep(place: Place, op: StepOp, path: string, name: string | unde
   const { world, process, trace } = place;
   const body = async ({ attempt }: { attempt: number }): Promise<unknown> => {
     await process.goesOn();
-    const { executionId } = trace;
-    world.bodyStarted(process, { executionId, path, attempt, atMostOnce: op.once });
+    const { executionId, requestId } = trace;
+    world.bodyStarted(process, { executionId, requestId, path, attempt, atMostOnce: op.once });
     await takeTime(process, op.takes, () => world.clock.touch());
     if (attempt <= op.fails) throw new ProgramError(`attempt ${attempt} of ${path}`);
     return resultOf(op.gives, path, []);
@@ -184,8 +191,8 @@ function performCondition(
   const { world, process, trace } = place;
   const check = async (state: Polled, { attempt }: { attempt: number }): Promise<Polled> => {
     await process.goesOn();
-    const { executionId } = trace;
-    world.bodyStarted(process, { executionId, path, attempt, atMostOnce: false });
+    const { executionId, requestId } = trace;
+    world.bodyStarted(process, { executionId, requestId, path, attempt, atMostOnce: false });
     await takeTime(process, op.takes, () => world.clock.touch());
     if (attempt === op.throwsAt) throw new ProgramError(`check ${attempt} of ${path}`);
     return { polls: state.polls + 1 };

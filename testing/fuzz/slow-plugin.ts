@@ -8,9 +8,9 @@ import type {
 } from "@tidemark/sdk";
 import type { VirtualProcess } from "@tidemark/testing";
 import { takeTime } from "./operations";
-import type { World } from "./world";
+import type { ProgramWorld } from "./world";
 
-export function slowPlugin(world: World, process: VirtualProcess): DurableInstrumentationPlugin {
+export function slowPlugin(world: ProgramWorld, process: VirtualProcess): DurableInstrumentationPlugin {
   const turns = (count: number) => () => takeTime(process, { turns: count }, () => world.clock.touch());
   return {
     onInvocationStart: turns(2),

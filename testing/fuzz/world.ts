@@ -11,6 +11,8 @@ import type { CallbackAction } from "./program";
 /** One run of a step body. */
 export interface BodyRun {
   readonly executionId: string;
+  /** Of its invocation. */
+  readonly requestId: string;
   readonly path: string;
   readonly attempt: number;
   readonly atMostOnce: boolean;
@@ -36,6 +38,34 @@ export interface TraceEvent {
   readonly text: string;
 }
 
+/** What user code has seen come of an operation. */
+export interface Sight {
+  readonly executionId: string;
+  readonly requestId: string;
+  readonly path: string;
+  readonly isError: boolean;
+}
+
+/** An operation that user code asks for, with a record under this name. */
+export interface Wish {
+  readonly executionId: string;
+  readonly path: string;
+  readonly name: string;
+}
+
+/** What programs need of the world around them. */
+export interface ProgramWorld {
+  readonly clock: { touch(): void };
+  readonly traces: Trace[];
+  /** Somebody outside has learned of a callback. */
+  learn(callbackId: string, path: string, actions: readonly CallbackAction[]): void;
+  /** How often the callback's id has been handed over, this time included. */
+  countSubmission(callbackId: string): number;
+  bodyStarted(process: VirtualProcess, run: Omit<BodyRun, "processId" | "problem">): void;
+  asked?(wish: Wish): void;
+  saw?(sight: Sight): void;
+}
+
 /** How the world's message about a callback was received. */
 export interface Reception {
   readonly callbackId: string;
@@ -52,7 +82,7 @@ interface Journal {
   readonly settled: Set<string>;
 }
 
-export class World {
+export class World implements ProgramWorld {
   readonly clock: VirtualClock;
   readonly bodyRuns: BodyRun[] = [];
   readonly traces: Trace[] = [];

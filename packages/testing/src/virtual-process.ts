@@ -10,6 +10,8 @@ import type { Clock } from "@tidemark/runtime";
 export class VirtualProcess {
   readonly id: number;
   readonly clock: Clock;
+  /** How much its clock is off. */
+  skewMs: number;
   #state: "running" | "frozen" | "dead" = "running";
   #held: (() => void)[] = [];
   /** It has been frozen, or cannot renew: others may have taken over what it runs. */
@@ -21,8 +23,9 @@ export class VirtualProcess {
 
   constructor(id: number, clock: Clock, skewMs = 0) {
     this.id = id;
+    this.skewMs = skewMs;
     this.clock = {
-      nowMs: () => clock.nowMs() + skewMs,
+      nowMs: () => clock.nowMs() + this.skewMs,
       random: () => clock.random(),
       setTimer: (callback, delayMs) => {
         this.timers += 1;

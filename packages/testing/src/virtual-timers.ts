@@ -24,7 +24,10 @@ export async function settledWithin<T>(
 }
 
 /** Runs `work` with timers on the clock. */
-export async function withVirtualTimers<T>(clock: VirtualClock, work: () => Promise<T>): Promise<T> {
+export async function withVirtualTimers<T>(
+  clock: Pick<VirtualClock, "setTimer">,
+  work: () => Promise<T>,
+): Promise<T> {
   const { setTimeout: realSet, clearTimeout: realClear } = globalThis;
   const cancels = new Map<object, () => void>();
   const set = (callback: () => void, delayMs = 0): object => {

@@ -1,0 +1,216 @@
+/**
+ * Owns the book of what has happened, beside the stores: what each write has left behind, what bodies
+ * have run and what code has seen. Invariants are checked against it, write by write; each costs the
+ * size of the write.
+ *
+ * It is written without the state machine and without the heads of the stores.
+ */
+
+import {
+  DueQueue,
+  type ExecutionHead,
+  isTerminal,
+  type LogEntry,
+  type OutsideEvent,
+} from "@tidemark/protocol";
+import type { FinishRequest, PostRequest } from "@tidemark/store";
+import { isSettledStatus, LogModel, type ModelOperation } from "../fuzz/log-model";
+import type { Sight } from "../fuzz/world";
+import { pointersIn } from "./pointers";
+
+export type Observation =
+  | { readonly kind: "appended"; readonly executionId: string; readonly entry: LogEntry }
+  | {
+      readonly kind: "head";
+      readonly executionId: string;
+      readonly head: ExecutionHead;
+      readonly by: HeadWrite;
+    }
+  | { readonly kind: "posted"; readonly executionId: string; readonly request: PostRequest }
+  | { readonly kind: "purged"; readonly executionId: string }
+  | { readonly kind: "body"; readonly executionId: string; readonly run: BodyStart }
+  | { readonly kind: "saw"; readonly executionId: string; readonly sight: Sight }
+  /** Somebody outside was told that an outcome was accepted. */
+  | { readonly kind: "accepted"; readonly executionId: string; readonly callbackId: string }
+  | { readonly kind: "removed"; readonly executionId: string; readonly keys: readonly string[] };
+
+export type HeadWrite =
+  | { readonly call: "start" | "acquire" | "suspend" | "post" | "resume" }
+  | { readonly call: "renew"; readonly epoch: number }
+  | { readonly call: "finish"; readonly request: FinishRequest };
+
+export interface BodyStart {
+  readonly requestId: string;
+  readonly path: string;
+  readonly attempt: number;
+  readonly atMostOnce: boolean;
+}
+
+interface ModelTimer {
+  readonly dueAtMs: number;
+  readonly order: number;
+  readonly operation: ModelOperation;
+}
+
+/** What is known of one execution. */
+export class Book {
+  readonly executionId: string;
+  readonly log: LogModel;
+  /** What the last entry did that it must not. */
+  problems: readonly string[] = [];
+  head: ExecutionHead;
+  sequence = 0;
+  newestEpoch = 0;
+  lastAtMs: number;
+  /** The last entry is a fence: whoever ran the execution can record nothing more (invariant 2). */
+  isFenced = false;
+  readonly byName = new Map<string, ModelOperation>();
+  /** Names under which operations that code asks for are recorded, by path. */
+  readonly wishes = new Map<string, string>();
+  /** By inbox key. */
+  readonly outcomes = new Map<string, OutsideEvent>();
+  /** Operations whose outcome waits in the inbox to be taken in. */
+  readonly unseen = new Set<string>();
+  readonly bodyRuns = new Map<string, number>();
+  readonly accepted = new Map<string, number>();
+  readonly pointers: string[] = [];
+  readonly #timers: DueQueue<ModelTimer>;
+  #order = 0;
+  isPurged = false;
+  /** A step has used up its interruptions, so that the result may be another one (decision 0004). */
+  wasInterrupted = false;
+  wasStopped = false;
+
+  constructor(head: ExecutionHead) {
+    this.executionId = head.executionId;
+    this.head = head;
+    this.lastAtMs = head.startedAtMs;
+    this.log = new LogModel(head.startedAtMs);
+    this.#timers = new DueQueue(
+      ({ operation, dueAtMs }) => operation.dueAtMs === dueAtMs && this.isOpen(operation),
+    );
+  }
+
+  /** When time next does something that the log knows of. Heartbeats are not in it before they matter. */
+  get nextDueMs(): number | undefined {
+    return this.#timers.peek()?.dueAtMs;
+  }
+
+  /** True for what can still happen. */
+  isOpen(operation: ModelOperation): boolean {
+    return !isSettledStatus(operation.status) && this.log.endedAncestor(operation.parentId) === undefined;
+  }
+
+  /** True when an outcome in the inbox waits for an operation that can still take it. */
+  hasUnseen(): boolean {
+    for (const id of this.unseen) {
+      const operation = this.log.operations.get(id);
+      if (operation !== undefined && this.isOpen(operation)) return true;
+    }
+    return false;
+  }
+
+  append(entry: LogEntry): void {
+    this.problems = this.log.add(entry);
+    this.sequence = entry.sequence;
+    this.newestEpoch = Math.max(this.newestEpoch, entry.epoch);
+    this.lastAtMs = entry.atMs;
+    this.isFenced = entry.records.length === 0 && entry.barrier === undefined;
+    for (const { update, event } of entry.records) {
+      const id = update?.Id ?? event?.id ?? "";
+      const operation = this.log.operations.get(id);
+      if (operation === undefined) continue;
+      if (operation.name !== undefined && !this.byName.has(operation.name))
+        this.byName.set(operation.name, operation);
+      if (isSettledStatus(operation.status)) this.unseen.delete(id);
+      if (/Interrupted/.test(update?.Error?.ErrorType ?? "")) this.wasInterrupted = true;
+      const { dueAtMs } = operation;
+      if (dueAtMs !== undefined) this.#timers.add({ dueAtMs, order: this.#order++, operation });
+    }
+  }
+
+  operationAt(path: string): ModelOperation | undefined {
+    const name = this.wishes.get(path);
+    return name === undefined ? undefined : this.byName.get(name);
+  }
+}
+
+/** What is known of everything. */
+export class Ledger {
+  readonly books = new Map<string, Book>();
+  /** How many records point at an object. */
+  readonly #references = new Map<string, number>();
+  /** Objects that are there. */
+  readonly objects = new Set<string>();
+
+  book(executionId: string): Book | undefined {
+    return this.books.get(executionId);
+  }
+
+  isPointedAt(key: string): boolean {
+    return (this.#references.get(key) ?? 0) > 0;
+  }
+
+  /** Takes in what has happened. */
+  take(observation: Observation): void {
+    const { executionId } = observation;
+    const book = this.books.get(executionId);
+    if (observation.kind === "head") return this.#headWritten(observation, book);
+    if (observation.kind === "removed") {
+      for (const key of observation.keys) this.objects.delete(key);
+      return;
+    }
+    if (book === undefined) return;
+    switch (observation.kind) {
+      case "appended":
+        this.#point(book, observation.entry);
+        return book.append(observation.entry);
+      case "posted":
+        this.#point(book, observation.request.event);
+        return posted(book, observation.request);
+      case "purged":
+        book.isPurged = true;
+        for (const key of book.pointers) this.#references.set(key, (this.#references.get(key) as number) - 1);
+        return;
+      case "body": {
+        const { path, attempt } = observation.run;
+        const key = `${path} ${attempt}`;
+        book.bodyRuns.set(key, (book.bodyRuns.get(key) ?? 0) + 1);
+        return;
+      }
+      case "accepted":
+        book.accepted.set(observation.callbackId, (book.accepted.get(observation.callbackId) ?? 0) + 1);
+        return;
+      case "saw":
+        return;
+    }
+  }
+
+  #headWritten({ head, by }: Extract<Observation, { kind: "head" }>, book: Book | undefined): void {
+    if (book === undefined || by.call === "start") {
+      const begun = new Book(head);
+      this.books.set(head.executionId, begun);
+      this.#point(begun, head);
+      return;
+    }
+    book.head = head;
+    if (isTerminal(head.status)) {
+      this.#point(book, [head.result, head.error]);
+      if (head.status === "STOPPED") book.wasStopped = true;
+    }
+  }
+
+  #point(book: Book, value: unknown): void {
+    for (const key of pointersIn(value)) {
+      book.pointers.push(key);
+      this.#references.set(key, (this.#references.get(key) ?? 0) + 1);
+    }
+  }
+}
+
+function posted(book: Book, { key, event, wake, mode }: PostRequest): void {
+  if (mode === "replace") return;
+  book.outcomes.set(key, event);
+  const operation = book.log.operations.get(event.id);
+  if (wake && (operation === undefined || !isSettledStatus(operation.status))) book.unseen.add(event.id);
+}

@@ -1,0 +1,347 @@
+/**
+ * Owns one run of one seed: the whole system in one process on virtual time, faults, then calm, until
+ * everything has ended. The same seed gives the same run.
+ */
+
+import "./turns";
+import { type ErrorObject, isTerminal } from "@tidemark/protocol";
+import type { DurableClient } from "@tidemark/runtime";
+import { type ExecutionStore, type LoadedExecution, Payloads } from "@tidemark/store";
+import { withVirtualTimers } from "@tidemark/testing";
+import { inputOf } from "../fuzz/interpret";
+import { FUNCTIONS } from "../fuzz/operations";
+import type { Program } from "../fuzz/program";
+import type { Trace } from "../fuzz/world";
+import { AuditedPayloads, AuditedStore } from "./audited-stores";
+import { Auditor, type Violation } from "./auditor";
+import type { Book } from "./ledger";
+import { Machines } from "./machines";
+import { Network } from "./network";
+import { checkResult, codeOf, Operator } from "./operator";
+import { Outside } from "./outside";
+import { drawPlan, type Plan, type PlannedExecution } from "./plan";
+import { Scheduler } from "./scheduler";
+import { withTurns } from "./turns";
+import { CALM } from "./weather";
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Nothing goes wrong: what the programs come to. */
+  readonly undisturbed?: boolean;
+  readonly keepsLines?: boolean;
+}
+
+/** How an execution that was started by its name has ended. */
+export interface Ended {
+  readonly executionId: string;
+  readonly program: Program;
+  readonly isCalm: boolean;
+  /** Something has happened to it that may change its result, as is documented. */
+  readonly isExcused: boolean;
+  readonly outcome: string;
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly events: number;
+  readonly checks: number;
+  readonly digest: string;
+  readonly violations: readonly Violation[];
+  readonly ended: readonly Ended[];
+  /** What is still in the store, with its payloads' reader. */
+  readonly executions: readonly LoadedExecution[];
+  readonly payloads: Payloads;
+  readonly traces: readonly Trace[];
+  readonly hasPlugin: boolean;
+  readonly tail: readonly string[];
+  readonly lines: readonly string[] | undefined;
+  readonly virtualMs: number;
+  /** Virtual time from the end of the faults to the end of everything. */
+  readonly healingMs: number;
+}
+
+/** Everything has ended this long after the faults, or it is stuck: leases of clocks ten minutes ahead, and retries up to five. */
+const LIVENESS_MS = 2 * 60 * 60 * 1000;
+const MAX_EVENTS = 400_000;
+const TASK_RETRY_MS = 1_000;
+/** After the end, for what is still under way: zombies that wake and requests that arrive late. */
+const AFTERMATH_MS = 200_000;
+
+export function runSeed(options: RunOptions): Promise<RunResult> {
+  const scheduler = new Scheduler(options.seed, { keepsLines: options.keepsLines === true });
+  return withTurns(() => withVirtualTimers(scheduler, () => new Simulation(options, scheduler).run()));
+}
+
+class Simulation {
+  readonly #options: RunOptions;
+  readonly #scheduler: Scheduler;
+  readonly #plan: Plan;
+  readonly #auditor: Auditor;
+  readonly #network: Network;
+  readonly #objects: AuditedPayloads;
+  readonly #store: AuditedStore;
+  readonly #machines: Machines;
+  readonly #outside: Outside;
+  readonly #operator: Operator;
+  #tasks = 0;
+  #isOver = false;
+
+  constructor(options: RunOptions, scheduler: Scheduler) {
+    this.#options = options;
+    this.#scheduler = scheduler;
+    this.#plan = drawPlan(options.seed, scheduler);
+    const weather = options.undisturbed === true ? CALM : this.#plan.weather;
+    this.#auditor = new Auditor(scheduler);
+    this.#auditor.skewMs = weather.skewMs;
+    this.#network = new Network(scheduler, weather);
+    this.#objects = new AuditedPayloads(this.#auditor, () => scheduler.nowMs());
+    this.#store = new AuditedStore(this.#auditor, this.#plan.maxEntryBytes);
+    this.#store.onChange((executionId) => this.#network.changed(executionId));
+    this.#outside = new Outside({
+      scheduler,
+      auditor: this.#auditor,
+      patiently: (what, work) => this.#task(what, work),
+      isCalm: (executionId) => this.#plannedOf(executionId)?.isCalm === true,
+      repeats: options.undisturbed === true ? 0 : 0.3,
+    });
+    this.#machines = new Machines({
+      scheduler,
+      network: this.#network,
+      store: this.#store,
+      objects: this.#objects,
+      world: this.#outside,
+      setup: this.#plan.setup,
+      onError: (error) => this.#reported(error),
+    });
+    this.#operator = new Operator(scheduler, this.#auditor, (what, work) => this.#task(what, work));
+  }
+
+  async run(): Promise<RunResult> {
+    const scheduler = this.#scheduler;
+    await this.#store.registerFunctions([FUNCTIONS.program, FUNCTIONS.plain]);
+    for (const planned of this.#plan.executions) this.#plannedStart(planned);
+    this.#nextFault();
+    this.#nextAct();
+    scheduler.after(this.#plan.healsAfterMs, "heal", () => this.#heal());
+    await this.#until(() => this.#hasEnded(), this.#plan.healsAfterMs + LIVENESS_MS);
+    if (!this.#hasEnded() && this.#auditor.violations.length === 0)
+      this.#auditor.violated("endsWhenFaultsStop", this.#stuck());
+    const endedMs = scheduler.elapsedMs;
+    await this.#until(() => false, endedMs + AFTERMATH_MS);
+    this.#isOver = true;
+    this.#machines.close();
+    return {
+      seed: this.#options.seed,
+      events: scheduler.events,
+      checks: this.#auditor.checks,
+      digest: scheduler.digest(),
+      violations: this.#auditor.violations,
+      ended: await this.#ended(),
+      executions: await this.#loaded(),
+      payloads: new Payloads({ store: this.#objects }),
+      traces: this.#outside.traces,
+      hasPlugin: this.#plan.setup.hasPlugin,
+      tail: scheduler.tail,
+      lines: scheduler.lines,
+      virtualMs: scheduler.elapsedMs,
+      healingMs: Math.max(0, endedMs - this.#plan.healsAfterMs),
+    };
+  }
+
+  async #until(isReached: () => boolean, untilMs: number): Promise<void> {
+    const scheduler = this.#scheduler;
+    const atMs = scheduler.startMs + untilMs;
+    while (!isReached() && (scheduler.nextMs ?? Number.POSITIVE_INFINITY) <= atMs) {
+      if (this.#auditor.violations.length > 0 || scheduler.events >= MAX_EVENTS) return;
+      await scheduler.step();
+      this.#auditor.settle();
+    }
+  }
+
+  #plannedStart(planned: PlannedExecution): void {
+    const { name, program, timeoutSeconds, retentionSeconds, startsAfterMs } = planned;
+    const executionId = `${FUNCTIONS.program}.${name}`;
+    const start = (): void =>
+      this.#task(`start ${name}`, async (client) => {
+        await client.start(FUNCTIONS.program, {
+          input: inputOf(program),
+          name,
+          timeout: { seconds: timeoutSeconds },
+          retention: { seconds: retentionSeconds },
+        });
+        if (this.#scheduler.chance(0.3))
+          this.#task(`result ${name}`, (asking) => checkResult(asking, executionId, this.#auditor));
+      });
+    const isTwice = this.#options.undisturbed !== true && this.#scheduler.chance(0.3);
+    for (let count = isTwice ? 2 : 1; count > 0; count--)
+      this.#scheduler.after(startsAfterMs, `start ${name}`, start);
+    this.#tasks += isTwice ? 2 : 1;
+    // Counted from now on, so that nothing ends before it has begun.
+    this.#scheduler.after(startsAfterMs + 1, "started", () => {
+      this.#tasks -= isTwice ? 2 : 1;
+    });
+  }
+
+  /** Does work with some client; when it fails for what has been injected, or its process dies, again. */
+  #task(what: string, work: (client: DurableClient, store: ExecutionStore) => Promise<void>): void {
+    this.#tasks += 1;
+    const attempt = (): void => {
+      const { client, store, died } = this.#machines.client();
+      let isDone = false;
+      const again = (): void => {
+        if (isDone || this.#isOver) return;
+        isDone = true;
+        this.#scheduler.after(TASK_RETRY_MS, `again ${what}`, attempt);
+      };
+      void died.then(again);
+      work(client, store).then(
+        () => {
+          if (!isDone) this.#tasks -= 1;
+          isDone = true;
+        },
+        (error: unknown) => {
+          if (!isExplained(error))
+            this.#auditor.violated("clientsSeeNothingUnexplained", `${what}: ${show(error)}`);
+          again();
+        },
+      );
+    };
+    attempt();
+  }
+
+  #reported(error: unknown): void {
+    if (!this.#isOver && !isExplained(error))
+      this.#auditor.violated("workersReportNothingUnexplained", show(error));
+  }
+
+  #nextFault(): void {
+    const { faultEveryMs, faults } = this.#network.weather;
+    if (!Number.isFinite(faultEveryMs)) return;
+    const delayMs = -Math.log(1 - this.#scheduler.draw()) * faultEveryMs;
+    const fault = this.#scheduler.pick(faults);
+    this.#scheduler.after(delayMs, `fault ${fault}`, () => {
+      if (this.#network.weather === CALM) return;
+      if (fault === "hot") this.#heat();
+      else this.#machines.befall(fault);
+      this.#nextFault();
+    });
+  }
+
+  /** One partition of the table has more to do than it can. */
+  #heat(): void {
+    const ids = [...this.#auditor.ledger.books.keys()];
+    if (ids.length === 0) return;
+    const executionId = this.#scheduler.pick(ids);
+    this.#network.hot.add(executionId);
+    this.#scheduler.after(this.#scheduler.between(1_000, 30_000), `cools ${executionId}`, () =>
+      this.#network.hot.delete(executionId),
+    );
+  }
+
+  #nextAct(): void {
+    const { operatorEveryMs } = this.#network.weather;
+    if (!Number.isFinite(operatorEveryMs)) return;
+    const delayMs = -Math.log(1 - this.#scheduler.draw()) * operatorEveryMs;
+    this.#scheduler.after(delayMs, "operator", () => {
+      if (this.#network.weather === CALM) return;
+      this.#operator.act();
+      this.#nextAct();
+    });
+  }
+
+  #heal(): void {
+    this.#network.weather = CALM;
+    this.#network.hot.clear();
+    this.#machines.heal();
+    this.#operator.collect();
+    this.#resumeAll();
+  }
+
+  /** An operator looks now and then for what has been stopped for failing too often. */
+  #resumeAll(): void {
+    this.#operator.resumeAll();
+    this.#scheduler.after(60_000, "resume all", () => this.#resumeAll());
+  }
+
+  #hasEnded(): boolean {
+    if (this.#tasks > 0 || this.#operator.isResuming) return false;
+    for (const { executionId, head } of this.#auditor.ledger.books.values()) {
+      if (!isTerminal(head.status)) return false;
+      if (head.status === "STOPPED" && !executionId.includes("~")) return false;
+    }
+    return true;
+  }
+
+  #stuck(): string {
+    const open = [...this.#auditor.ledger.books.values()].filter(({ head }) => !isTerminal(head.status));
+    const texts = open.map(
+      ({ executionId, head }) => `${executionId} is ${head.status}, due ${head.dueAtMs}`,
+    );
+    return `${this.#tasks} tasks and ${texts.length} executions have not ended: ${texts.join("; ")}`;
+  }
+
+  #plannedOf(executionId: string): PlannedExecution | undefined {
+    const [root] = executionId.split("~");
+    return this.#plan.executions.find(({ name }) => `${FUNCTIONS.program}.${name}` === root);
+  }
+
+  async #ended(): Promise<Ended[]> {
+    const ended: Ended[] = [];
+    for (const { name, program, isCalm } of this.#plan.executions) {
+      const executionId = `${FUNCTIONS.program}.${name}`;
+      const book = this.#auditor.ledger.book(executionId);
+      if (book === undefined) continue;
+      ended.push({
+        executionId,
+        program,
+        isCalm,
+        isExcused: this.#tree(executionId).some(isExcused),
+        outcome: await this.#outcome(book),
+      });
+    }
+    return ended;
+  }
+
+  #tree(root: string): Book[] {
+    const books = [...this.#auditor.ledger.books.values()];
+    return books.filter(({ executionId }) => executionId === root || executionId.startsWith(`${root}~`));
+  }
+
+  /** What it has come to. Of one that has been purged, the payloads may be gone. */
+  async #outcome({ head, isPurged }: Book): Promise<string> {
+    if (isPurged) return head.status;
+    const payloads = new Payloads({ store: this.#objects });
+    const result = head.result === undefined ? undefined : await payloads.read(head.result);
+    const error: ErrorObject | undefined =
+      head.error === undefined ? undefined : await payloads.readError(head.error);
+    const { ErrorType, ErrorMessage } = error ?? {};
+    return `${head.status} ${result ?? JSON.stringify({ ErrorType, ErrorMessage })}`;
+  }
+
+  async #loaded(): Promise<LoadedExecution[]> {
+    const loaded: LoadedExecution[] = [];
+    for (const executionId of this.#auditor.ledger.books.keys()) {
+      const execution = await this.#store.load(executionId);
+      if (execution !== undefined) loaded.push(execution);
+    }
+    return loaded;
+  }
+}
+
+/** Interrupted too often, out of time, or stopped with its parent being told. */
+function isExcused({ head, wasInterrupted, wasStopped, executionId }: Book): boolean {
+  return wasInterrupted || head.status === "TIMED_OUT" || (wasStopped && executionId.includes("~"));
+}
+
+const EXPLAINED = ["TIDEMARK_PAYLOAD_GONE", "TIDEMARK_PAYLOAD_ALTERED", "TIDEMARK_PAYLOAD_STORE"];
+
+/** True for what was injected, and for what came of it. */
+function isExplained(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error.name === "InjectedError" || EXPLAINED.includes(codeOf(error) ?? "")) return true;
+  return isExplained(error.cause);
+}
+
+function show(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
