@@ -15,6 +15,8 @@ const config: Config = {
     "^(\\.{1,2}/.*)\\.js$": "$1",
   },
   reporters: ["default", "<rootDir>/testing/jest/totals-reporter.mjs"],
+  // For tests that hang: a machine that is busy with other things is no failure.
+  testTimeout: 30_000,
   // Two: the suites are short, and more processes cost more to start than they save.
   maxWorkers: 2,
 };

@@ -22,13 +22,19 @@ const CALLS: [string, Call, string, string][] = [
     "step without a function",
     (c) => c.step(wrong("name")),
     "TIDEMARK_ARGUMENT",
-    "context.step: fn is undefined; pass a function",
+    'context.step "name": fn is undefined; pass a function',
   ],
   [
     "step with a text for a function",
     (c) => c.step("a", wrong("b")),
     "TIDEMARK_ARGUMENT",
     'fn is "b"; pass a function',
+  ],
+  [
+    "map of a name with a concurrency that cannot work",
+    (c) => c.map("countries", [1], none, { maxConcurrency: 0 }),
+    "TIDEMARK_BATCH_CONFIG",
+    'context.map "countries": maxConcurrency is 0; pass a whole number of at least 1',
   ],
   [
     "step with a number for a name",
@@ -58,7 +64,7 @@ const CALLS: [string, Call, string, string][] = [
     "wait with a name alone",
     (c) => c.wait(wrong("pause")),
     "TIDEMARK_DURATION",
-    "wait duration is undefined",
+    'wait "pause" duration is undefined',
   ],
   [
     "wait of no time",

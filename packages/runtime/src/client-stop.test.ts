@@ -89,6 +89,21 @@ describe("stop", () => {
     expect((await client.describe(id)).error).toEqual(error);
   });
 
+  it("takes a message as the reason, and an error itself", async () => {
+    const [first, second] = [await fleet.begin(), await fleet.begin()];
+    await client.stop(first, "wrong customer");
+    await client.stop(second, new RangeError("too many"));
+
+    expect((await client.describe(first)).error).toEqual({
+      ErrorType: "TIDEMARK_STOPPED",
+      ErrorMessage: "wrong customer",
+    });
+    expect((await client.describe(second)).error).toEqual({
+      ErrorType: "RangeError",
+      ErrorMessage: "too many",
+    });
+  });
+
   it("fences off whoever runs it with empty entries, which are never older than the log", async () => {
     await fleet.store.append(await fleet.begin(), {
       sequence: 1,

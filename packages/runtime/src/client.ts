@@ -241,9 +241,9 @@ export class DurableClient {
     });
   }
 
-  /** Fails a callback, with a record of an error or the error itself. @throws as {@link sendCallbackSuccess}. */
-  async sendCallbackFailure(callbackId: string, error: ErrorObject | Error = {}): Promise<void> {
-    const record = error instanceof Error ? errorObjectOf(error) : error;
+  /** Fails a callback, with a record of an error, the error itself or its message. @throws as {@link sendCallbackSuccess}. */
+  async sendCallbackFailure(callbackId: string, error: ErrorObject | Error | string = {}): Promise<void> {
+    const record = recordOf(error);
     await this.#settle(callbackId, async (id, executionId) => {
       return { kind: "callback_failed", id, error: await this.#payloads.writeError(record, executionId) };
     });
@@ -265,8 +265,11 @@ export class DurableClient {
     requirePosted(callbackId, result);
   }
 
-  /** Stops an execution where it is; it can be resumed. `false` when it has ended already. */
-  async stop(executionId: string, error: ErrorObject = {}): Promise<boolean> {
+  /**
+   * Stops an execution where it is; it can be resumed. `false` when it has ended already. `error` says why: a record
+   * of an error, the error itself or its message.
+   */
+  async stop(executionId: string, error: ErrorObject | Error | string = {}): Promise<boolean> {
     const id = executionIdOf(executionId);
     if (isTerminal((await this.#head(id)).status)) return false;
     await this.#fence(id);
@@ -274,7 +277,7 @@ export class DurableClient {
       executionId: id,
       epoch: undefined,
       status: "STOPPED",
-      error: { ErrorType: "TIDEMARK_STOPPED", ErrorMessage: "the execution was stopped", ...error },
+      error: { ErrorType: "TIDEMARK_STOPPED", ErrorMessage: "the execution was stopped", ...recordOf(error) },
       endedAtMs: this.#clock.nowMs(),
     });
     if (outcome !== "finished") return false;
@@ -396,6 +399,12 @@ export class DurableClient {
 function resultOf<T>(head: ExecutionHead): T {
   if (head.status !== "SUCCEEDED") throw new ExecutionFailedError(head.executionId, head.status, head.error);
   return (head.result === undefined ? undefined : readable(head.result)) as T;
+}
+
+/** An error as it is recorded. */
+function recordOf(error: ErrorObject | Error | string): ErrorObject {
+  if (typeof error === "string") return { ErrorMessage: error };
+  return error instanceof Error ? errorObjectOf(error) : error;
 }
 
 function inputText(input: unknown): string | undefined {

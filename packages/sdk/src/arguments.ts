@@ -2,9 +2,19 @@
 
 import { MAX_NAME_LENGTH, TidemarkError } from "@tidemark/protocol";
 
-/** Raised for arguments that no overload takes. */
-export function invalidArgument(operation: string, message: string): TidemarkError {
-  return new TidemarkError("TIDEMARK_ARGUMENT", `context.${operation}: ${message}`);
+/** Raised for arguments that no overload takes. `name` tells which of many operations it is. */
+export function invalidArgument(operation: string, message: string, name?: unknown): TidemarkError {
+  return argumentError("TIDEMARK_ARGUMENT", operation, message, name);
+}
+
+export function argumentError(
+  code: string,
+  operation: string,
+  message: string,
+  name: unknown,
+): TidemarkError {
+  const which = typeof name === "string" && name !== "" ? ` ${show(name)}` : "";
+  return new TidemarkError(code, `context.${operation}${which}: ${message}`);
 }
 
 /** A name, or `undefined` for none; an empty text is none. */
@@ -22,13 +32,18 @@ export function readName(operation: string, name: unknown): string | undefined {
   return name;
 }
 
-export function requireFunction(operation: string, field: string, value: unknown): void {
+export function requireFunction(operation: string, field: string, value: unknown, name?: unknown): void {
   if (typeof value !== "function")
-    throw invalidArgument(operation, `${field} is ${show(value)}; pass a function`);
+    throw invalidArgument(operation, `${field} is ${show(value)}; pass a function`, name);
 }
 
-export function requireOptionalFunction(operation: string, field: string, value: unknown): void {
-  if (value !== undefined) requireFunction(operation, field, value);
+export function requireOptionalFunction(
+  operation: string,
+  field: string,
+  value: unknown,
+  name?: unknown,
+): void {
+  if (value !== undefined) requireFunction(operation, field, value, name);
 }
 
 /** One of the values of an enum, which may also be given as its text. */
@@ -37,9 +52,11 @@ export function requireOneOf(
   field: string,
   value: unknown,
   values: Readonly<Record<string, string>>,
+  name?: unknown,
 ): void {
   if (value === undefined || Object.values(values).includes(value as string)) return;
-  throw invalidArgument(operation, `${field} is ${show(value)}; use ${Object.values(values).join(" or ")}`);
+  const known = Object.values(values).join(" or ");
+  throw invalidArgument(operation, `${field} is ${show(value)}; use ${known}`, name);
 }
 
 /** An object with functions of these names. */
@@ -48,19 +65,23 @@ export function requireOptionalMethods(
   field: string,
   value: unknown,
   methods: readonly string[],
+  name?: unknown,
 ): void {
   if (value === undefined) return;
   const missing = methods.find((method) => typeof Object(value)[method] !== "function");
   if (missing !== undefined) {
+    const wanted = methods.join(" and ");
     throw invalidArgument(
       operation,
-      `${field} is ${show(value)}; pass an object with ${methods.join(" and ")} functions`,
+      `${field} is ${show(value)}; pass an object with ${wanted} functions`,
+      name,
     );
   }
 }
 
-export function requireArray(operation: string, field: string, value: unknown): void {
-  if (!Array.isArray(value)) throw invalidArgument(operation, `${field} is ${show(value)}; pass an array`);
+export function requireArray(operation: string, field: string, value: unknown, name?: unknown): void {
+  if (!Array.isArray(value))
+    throw invalidArgument(operation, `${field} is ${show(value)}; pass an array`, name);
 }
 
 /** A value as it appears in messages. */

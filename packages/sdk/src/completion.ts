@@ -1,6 +1,5 @@
 /** Owns when a batch is complete and why: thresholds, predicates and their order. */
 
-import { TidemarkError } from "@tidemark/protocol";
 import { notADecision } from "./arguments.js";
 import { BatchItemStatus } from "./batch-result.js";
 import type { CompletionReason } from "./errors.js";
@@ -164,24 +163,31 @@ const THRESHOLDS = ["minSuccessful", "toleratedFailureCount", "toleratedFailureP
 
 const FIELDS: readonly string[] = [...THRESHOLDS, "shouldComplete"];
 
-/** @throws TidemarkError `TIDEMARK_BATCH_CONFIG` that names the field, the value and what to do. */
-export function validateCompletion(config: CompletionConfig | undefined): void {
-  if (config === undefined) return;
-  if (typeof config !== "object" || config === null) {
-    throw invalid(`completionConfig is ${JSON.stringify(config)}; pass an object`);
+/** What is wrong with the choices of a batch: the field, the value and what to do. `undefined` when nothing is. */
+export function batchProblem(
+  maxConcurrency: number | undefined,
+  completion: CompletionConfig | undefined,
+): string | undefined {
+  const isUnlimited = maxConcurrency === undefined || maxConcurrency === Number.POSITIVE_INFINITY;
+  if (!isUnlimited && !(Number.isInteger(maxConcurrency) && maxConcurrency >= 1)) {
+    return `maxConcurrency is ${JSON.stringify(maxConcurrency)}; pass a whole number of at least 1, or leave it out for no limit`;
   }
+  if (completion === undefined) return undefined;
+  if (typeof completion !== "object" || completion === null) {
+    return `completionConfig is ${JSON.stringify(completion)}; pass an object`;
+  }
+  return completionProblem(completion);
+}
+
+function completionProblem(config: CompletionConfig): string | undefined {
   const unknown = Object.keys(config).find((field) => !FIELDS.includes(field));
-  if (unknown !== undefined) {
-    throw invalid(`completionConfig.${unknown} is not a field; use ${FIELDS.join(", ")}`);
-  }
+  if (unknown !== undefined) return `completionConfig.${unknown} is not a field; use ${FIELDS.join(", ")}`;
   const given = THRESHOLDS.filter((field) => config[field] !== undefined);
   if (config.shouldComplete !== undefined) {
     if (typeof config.shouldComplete !== "function")
-      throw invalid("completionConfig.shouldComplete is not a function");
+      return "completionConfig.shouldComplete is not a function";
     if (given.length > 0) {
-      throw invalid(
-        `completionConfig has shouldComplete and ${given.join(", ")}; use a predicate or thresholds, not both`,
-      );
+      return `completionConfig has shouldComplete and ${given.join(", ")}; use a predicate or thresholds, not both`;
     }
   }
   for (const field of given) {
@@ -191,20 +197,8 @@ export function validateCompletion(config: CompletionConfig | undefined): void {
     const isValid = isPercentage ? value >= 0 && value <= 100 : Number.isInteger(value) && value >= least;
     if (typeof value !== "number" || !isValid) {
       const wanted = isPercentage ? "a number from 0 to 100" : `a whole number of at least ${least}`;
-      throw invalid(`completionConfig.${field} is ${JSON.stringify(value)}; pass ${wanted}`);
+      return `completionConfig.${field} is ${JSON.stringify(value)}; pass ${wanted}`;
     }
   }
-}
-
-/** @throws TidemarkError `TIDEMARK_BATCH_CONFIG`. */
-export function validateMaxConcurrency(value: number | undefined): void {
-  if (value === undefined || value === Number.POSITIVE_INFINITY) return;
-  if (Number.isInteger(value) && value >= 1) return;
-  throw invalid(
-    `maxConcurrency is ${JSON.stringify(value)}; pass a whole number of at least 1, or leave it out for no limit`,
-  );
-}
-
-function invalid(message: string): TidemarkError {
-  return new TidemarkError("TIDEMARK_BATCH_CONFIG", message);
+  return undefined;
 }

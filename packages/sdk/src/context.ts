@@ -2,6 +2,7 @@
 
 import type { CallbackOptions } from "@tidemark/protocol";
 import {
+  argumentError,
   invalidArgument,
   readName,
   requireArray,
@@ -30,7 +31,7 @@ import {
 } from "./child.js";
 import { DECIDE_VERSION, decideVersion } from "./code-version.js";
 import { combine, settledSerdes } from "./combinators.js";
-import { validateCompletion, validateMaxConcurrency } from "./completion.js";
+import { batchProblem } from "./completion.js";
 import type {
   DurableContext,
   DurablePromiseCombinators,
@@ -119,10 +120,10 @@ export class OperationContext implements DurableContext {
       StepFunc<T>,
       StepConfig<T> | undefined,
     ];
-    requireFunction("step", "fn", fn);
-    requireOptionalFunction("step", "retryStrategy", config?.retryStrategy);
-    requireOneOf("step", "semantics", config?.semantics, StepSemantics);
-    requireSerdes("step", "serdes", config?.serdes);
+    requireFunction("step", "fn", fn, name);
+    requireOptionalFunction("step", "retryStrategy", config?.retryStrategy, name);
+    requireOneOf("step", "semantics", config?.semantics, StepSemantics, name);
+    requireSerdes("step", "serdes", config?.serdes, name);
     return this.#perform(
       "step",
       new StepKind<T>({
@@ -139,8 +140,12 @@ export class OperationContext implements DurableContext {
   wait(...args: unknown[]): DurablePromise<void> {
     const hasName = args.length > 1 || typeof args[0] === "string";
     const [name, duration] = (hasName ? args : [undefined, args[0]]) as [unknown, Duration];
-    const seconds = durationSeconds(duration, "wait duration");
-    return this.#perform("wait", new WaitKind(readName("wait", name), seconds));
+    const known = readName("wait", name);
+    const seconds = durationSeconds(
+      duration,
+      known === undefined ? "wait duration" : `wait ${show(known)} duration`,
+    );
+    return this.#perform("wait", new WaitKind(known, seconds));
   }
 
   invoke<I, O>(...args: unknown[]): DurablePromise<O> {
@@ -152,7 +157,7 @@ export class OperationContext implements DurableContext {
       InvokeConfig<I, O> | undefined,
     ];
     if (typeof functionName !== "string" || functionName === "") {
-      throw invalidArgument("invoke", `function is ${show(functionName)}; pass its name`);
+      throw invalidArgument("invoke", `function is ${show(functionName)}; pass its name`, name);
     }
     return this.#perform(
       "invoke",
@@ -173,8 +178,8 @@ export class OperationContext implements DurableContext {
       ChildFunc<T>,
       ChildConfig<T> | undefined,
     ];
-    requireFunction("runInChildContext", "fn", fn);
-    requireSerdes("runInChildContext", "serdes", config.serdes);
+    requireFunction("runInChildContext", "fn", fn, name);
+    requireSerdes("runInChildContext", "serdes", config.serdes, name);
     const run = (scope: Scope) => fn(this.#child(scope));
     if (config.virtualContext === true) return this.#runVirtual(name, run, config);
     const body = childBody<T>(run, config.serdes ?? this.#settings.serdes, config);
@@ -217,8 +222,8 @@ export class OperationContext implements DurableContext {
       WaitForCallbackSubmitterFunc<DurableLogger>,
       WaitForCallbackConfig<unknown> | undefined,
     ];
-    requireFunction("waitForCallback", "submitter", submitter);
-    requireOptionalFunction("waitForCallback", "retryStrategy", config.retryStrategy);
+    requireFunction("waitForCallback", "submitter", submitter, name);
+    requireOptionalFunction("waitForCallback", "retryStrategy", config.retryStrategy, name);
     // Before anything is recorded; createCallback reads them again.
     callbackOptions(config);
     const deserializer = config.serdes ?? this.#settings.callbackDeserializer;
@@ -234,12 +239,13 @@ export class OperationContext implements DurableContext {
       WaitForConditionCheckFunc<T>,
       WaitForConditionConfig<T> | undefined,
     ];
-    requireFunction("waitForCondition", "checkFunc", check);
-    requireFunction("waitForCondition", "waitStrategy", config?.waitStrategy);
+    requireFunction("waitForCondition", "checkFunc", check, name);
+    requireFunction("waitForCondition", "waitStrategy", config?.waitStrategy, name);
     if (config?.initialState === undefined) {
       throw invalidArgument(
         "waitForCondition",
         "initialState is undefined; pass the state of the first check",
+        name,
       );
     }
     return this.#perform(
@@ -262,9 +268,9 @@ export class OperationContext implements DurableContext {
       MapFunc<I, O>,
       MapConfig<I, O> | undefined,
     ];
-    requireArray("map", "items", items);
-    requireFunction("map", "mapFunc", fn);
-    requireOptionalFunction("map", "itemNamer", config.itemNamer);
+    requireArray("map", "items", items, name);
+    requireFunction("map", "mapFunc", fn, name);
+    requireOptionalFunction("map", "itemNamer", config.itemNamer, name);
     const { itemNamer } = config;
     return this.#batch<O>("map", readName("map", name), "Map", config, {
       type: "MapResult",
@@ -282,7 +288,7 @@ export class OperationContext implements DurableContext {
       (ParallelFunc<T> | NamedParallelBranch<T>)[],
       ParallelConfig<T> | undefined,
     ];
-    requireArray("parallel", "branches", branches);
+    requireArray("parallel", "branches", branches, name);
     const named: { name: string; func: ParallelFunc<T> }[] = branches.map((branch, index) => {
       const { name: branchName, func } =
         typeof branch === "function" ? { name: undefined, func: branch } : (branch ?? {});
@@ -290,6 +296,7 @@ export class OperationContext implements DurableContext {
         throw invalidArgument(
           "parallel",
           `branches[${index}] is ${show(branch)}; pass a function or { name, func }`,
+          name,
         );
       }
       return {
@@ -313,12 +320,12 @@ export class OperationContext implements DurableContext {
     config: ParallelConfig<T>,
     spec: Pick<BatchSpec<T>, "type" | "itemSubType" | "count" | "itemName" | "runItem">,
   ): DurablePromise<BatchResult<T>> {
-    validateMaxConcurrency(config.maxConcurrency);
-    validateCompletion(config.completionConfig);
-    requireOptionalFunction(operation, "summaryGenerator", config.summaryGenerator);
-    requireOneOf(operation, "nesting", config.nesting, NestingType);
-    requireSerdes(operation, "serdes", config.serdes);
-    requireSerdes(operation, "itemSerdes", config.itemSerdes);
+    const problem = batchProblem(config.maxConcurrency, config.completionConfig);
+    if (problem !== undefined) throw argumentError("TIDEMARK_BATCH_CONFIG", operation, problem, name);
+    requireOptionalFunction(operation, "summaryGenerator", config.summaryGenerator, name);
+    requireOneOf(operation, "nesting", config.nesting, NestingType, name);
+    requireSerdes(operation, "serdes", config.serdes, name);
+    requireSerdes(operation, "itemSerdes", config.itemSerdes, name);
     const body = new Batch<T>({
       ...spec,
       maxConcurrency: config.maxConcurrency ?? Number.POSITIVE_INFINITY,
@@ -352,7 +359,7 @@ export class OperationContext implements DurableContext {
           unknown,
           PromiseLike<unknown>[],
         ];
-        requireArray(`promise.${operation}`, "promises", promises);
+        requireArray(`promise.${operation}`, "promises", promises, name);
         const spec = {
           name: readName(`promise.${operation}`, name),
           promises: promises.map((promise) => Promise.resolve(promise)),
@@ -421,8 +428,8 @@ function withName(operation: string, args: unknown[]): unknown[] {
   return [readName(operation, args[0]), ...args.slice(1)];
 }
 
-function requireSerdes(operation: string, field: string, serdes: unknown): void {
-  requireOptionalMethods(operation, field, serdes, ["serialize", "deserialize"]);
+function requireSerdes(operation: string, field: string, serdes: unknown, name: string | undefined): void {
+  requireOptionalMethods(operation, field, serdes, ["serialize", "deserialize"], name);
 }
 
 function callbackOptions(config: CreateCallbackConfig<unknown> | undefined): CallbackOptions {
