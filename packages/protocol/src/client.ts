@@ -49,8 +49,13 @@ export interface ExecutionProbe {
 /** What an in-process backend can do beyond the two calls. */
 export interface ExecutionHostOptions {
   readonly host?: ExecutionHost;
-  /** A wait that is due within this many milliseconds is slept in process instead of suspending. Default 0. */
-  readonly inlineWaitMs?: number;
+  /**
+   * A wait that is due within this many milliseconds is slept in process instead of suspending. Default 0. A function is
+   * asked each time that the invocation could suspend.
+   */
+  readonly inlineWaitMs?: number | (() => number);
+  /** The start of a body that runs longer than this is recorded on its own. Milliseconds, default 500. */
+  readonly startDelayMs?: number;
   /** Calls `listener` when something from outside has arrived, so that nobody needs to poll. */
   readonly onOutsideEvent?: (listener: () => void) => void;
   /** Operations may have stand-ins for payloads; this reads them. */

@@ -44,7 +44,8 @@ interface InvocationOptions {
   readonly clock: Clock;
   readonly head: ExecutionHead;
   readonly fn: RegisteredFunction;
-  readonly inlineWaitMs: number;
+  readonly inlineWaitMs: number | (() => number);
+  readonly startDelayMs?: number | undefined;
   /** Invocations in a row that may fail without recording anything. */
   readonly maxBarrenInvocations: number;
   readonly remainingTimeMs: () => number;

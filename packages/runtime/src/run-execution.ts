@@ -21,8 +21,13 @@ export interface RunExecutionOptions {
   readonly handOverMs: number;
   /** How long a lease holds without renewal. It ends at most a second after the deadline. Milliseconds, default 30,000. */
   readonly leaseMs?: number | undefined;
-  /** A wait due within this many milliseconds is slept in process instead of suspending. Default 0. */
-  readonly inlineWaitMs?: number | undefined;
+  /**
+   * A wait due within this many milliseconds is slept in process instead of suspending. Default 0. A function is asked
+   * each time that the invocation could suspend.
+   */
+  readonly inlineWaitMs?: number | (() => number) | undefined;
+  /** The start of a step that runs longer than this is recorded on its own. Milliseconds, default 500. */
+  readonly startDelayMs?: number | undefined;
   /** Invocations in a row that may fail without recording anything before the execution is stopped. Default 10. */
   readonly maxBarrenInvocations?: number | undefined;
   /** Told when the invocation fails and is tried again, and when a lease cannot be renewed. Default: `console.error`. */
@@ -79,6 +84,7 @@ export async function runExecution(options: RunExecutionOptions): Promise<boolea
     head,
     fn,
     inlineWaitMs: options.inlineWaitMs ?? 0,
+    startDelayMs: options.startDelayMs,
     maxBarrenInvocations: options.maxBarrenInvocations ?? 10,
     remainingTimeMs: () => handOverAtMs - clock.nowMs(),
     onFailed: options.onError ?? console.error,

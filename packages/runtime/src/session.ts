@@ -52,7 +52,8 @@ interface SessionOptions {
   readonly store: ExecutionStore;
   readonly clock: Clock;
   readonly head: ExecutionHead;
-  readonly inlineWaitMs: number;
+  readonly inlineWaitMs: number | (() => number);
+  readonly startDelayMs?: number | undefined;
   /** The handler reads stand-ins for payloads itself, when it needs the payload. Default `false`: it is given payloads. */
   readonly readsStandIns?: boolean;
 }
@@ -112,6 +113,7 @@ export class Session implements DurableExecutionClient {
     this.hostOptions = {
       host: clock,
       inlineWaitMs: options.inlineWaitMs,
+      ...(options.startDelayMs === undefined ? {} : { startDelayMs: options.startDelayMs }),
       // Whoever is given payloads must not take one that looks like a stand-in for one.
       ...(this.#readsStandIns ? { payloads: this.#payloads } : {}),
       onOutsideEvent: (listener) => {

@@ -36,7 +36,9 @@ const update = (Id: string, more: Partial<OperationUpdate> = {}): OperationUpdat
   ...more,
 });
 
-function setup(options: { isRemote?: boolean; answer?: () => Promise<Operation[]> } = {}) {
+function setup(
+  options: { isRemote?: boolean; startDelayMs?: number; answer?: () => Promise<Operation[]> } = {},
+) {
   const time = new ManualTime();
   const requests: CheckpointDurableExecutionRequest[] = [];
   const changed: [readonly Operation[], readonly OperationUpdate[]][] = [];
@@ -44,6 +46,7 @@ function setup(options: { isRemote?: boolean; answer?: () => Promise<Operation[]
   let overdue = 0;
   let sequence = 0;
   const host = { nowMs: () => time.nowMs, random: () => 0, setTimer: time.setTimer.bind(time) };
+  const delay = options.startDelayMs === undefined ? {} : { startDelayMs: options.startDelayMs };
   const client: DurableExecutionClient = {
     checkpoint: async (request) => {
       requests.push(request);
@@ -52,7 +55,7 @@ function setup(options: { isRemote?: boolean; answer?: () => Promise<Operation[]
       return { CheckpointToken: `token ${sequence}`, NewExecutionState: { Operations } };
     },
     getExecutionState: async () => ({ Operations: [] }),
-    ...(options.isRemote === true ? {} : { hostOptions: { host } }),
+    ...(options.isRemote === true ? {} : { hostOptions: { host, ...delay } }),
   };
   const checkpointer = new Checkpointer({
     client,
@@ -110,6 +113,14 @@ describe("a checkpointer", () => {
 
   // `flush` leaves the timer of what it has sent armed, so that the next START is sent on its own too early: a step of
   // 400 ms after another one costs a write more than it should.
+  it("makes it urgent as soon as the backend wants it", () => {
+    const { checkpointer, time, overdue } = setup({ startDelayMs: 0 });
+    checkpointer.enqueue(update("1"), false);
+    expect([checkpointer.isUrgent, overdue()]).toEqual([false, 0]);
+    time.advance(0);
+    expect([checkpointer.isUrgent, overdue()]).toEqual([true, 1]);
+  });
+
   it("gives each START its own 500 ms", async () => {
     const { checkpointer, time, overdue } = setup();
     checkpointer.enqueue(update("1"), false);

@@ -2,14 +2,14 @@
  * Owns the updates on their way to the log: queued in order, one request in flight.
  *
  * It knows nothing of what the updates mean. Updates that nobody waits for ride along with the
- * next request; on their own they are sent after `START_DELAY_MS`, so that a live view shows what
+ * next request; on their own they are sent after `startDelayMs`, so that a live view shows what
  * has been running for long.
  */
 
 import type { DurableExecutionClient, ExecutionHost, Operation, OperationUpdate } from "@tidemark/protocol";
 import { normalizeOperation } from "./normalize.js";
 
-/** Long enough that ordinary steps are one record, short enough for a person who watches. */
+/** The default. Long enough that ordinary steps are one record, short enough for a person who watches. */
 const START_DELAY_MS = 500;
 
 /** Limits of one request to a backend outside this process. Source: Lambda durable API as its SDK uses it. */
@@ -33,6 +33,7 @@ export class Checkpointer {
   readonly #isRemote: boolean;
   #token: string;
   #pending: OperationUpdate[] = [];
+  readonly #startDelayMs: number;
   #isUrgent = false;
   #isInFlight = false;
   #cancelDelay: (() => void) | undefined;
@@ -41,6 +42,7 @@ export class Checkpointer {
     this.#options = options;
     this.#token = options.token;
     this.#isRemote = options.client.hostOptions === undefined;
+    this.#startDelayMs = options.client.hostOptions?.startDelayMs ?? START_DELAY_MS;
   }
 
   get token(): string {
@@ -120,13 +122,13 @@ export class Checkpointer {
     return all.slice(0, count);
   }
 
-  #delay(delayMs = START_DELAY_MS): void {
+  #delay(delayMs = this.#startDelayMs): void {
     this.#cancelDelay = this.#options.host.setTimer(() => {
       this.#cancelDelay = undefined;
       const oldest = this.#pending[0]?.AtMs;
       if (oldest === undefined) return;
       // What the timer was set for may have gone with another request; what is pending is younger.
-      const leftMs = oldest + START_DELAY_MS - this.#options.host.nowMs();
+      const leftMs = oldest + this.#startDelayMs - this.#options.host.nowMs();
       if (leftMs > 0) return this.#delay(leftMs);
       this.#isUrgent = true;
       this.#options.onOverdue();

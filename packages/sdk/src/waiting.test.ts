@@ -147,4 +147,12 @@ describe("waits that are slept in process", () => {
 
     expect(waiting.watchInline(remainingMs)).toBe(expected);
   });
+
+  it("are slept or not as the backend decides at each of them", () => {
+    const answers = [0, 2000];
+    const { waiting } = setup({ ...tellsOfNews, inlineWaitMs: () => answers.shift() ?? 0 });
+    waiting.add(handle(), 2000);
+
+    expect([1, 2, 3].map(() => waiting.watchInline(Number.POSITIVE_INFINITY))).toEqual([false, true, false]);
+  });
 });

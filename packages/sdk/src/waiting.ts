@@ -76,8 +76,9 @@ export class Waiting {
 
   /** Arms the timer when the next one is due so soon that it is slept in process. */
   watchInline(remainingMs: number): boolean {
-    const inlineWaitMs = this.#options?.inlineWaitMs ?? 0;
     const dueAtMs = this.#due.peek()?.dueAtMs;
+    const option = this.#options?.inlineWaitMs ?? 0;
+    const inlineWaitMs = typeof option === "function" ? option() : option;
     if (dueAtMs === undefined || inlineWaitMs <= 0) return false;
     const nowMs = this.#host.nowMs();
     const delayMs = dueAtMs - nowMs;
