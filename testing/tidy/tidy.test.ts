@@ -43,7 +43,11 @@ const LAYERS: Layers = {
     externals: ["@aws-sdk/client-lambda"],
     builtins: ["http"],
   },
-  testing: { packages: ["protocol", "runtime", "sdk", "store"], externals: [], builtins: [] },
+  testing: {
+    packages: ["protocol", "runtime", "sdk", "store"],
+    externals: [],
+    builtins: ["async_hooks"],
+  },
   "eslint-plugin": { packages: [], externals: ["@typescript-eslint/utils", "eslint"], builtins: [] },
 };
 
@@ -56,7 +60,9 @@ const OUTERMOST: Exceptions = {
     "the store's turns, timers, clocks, nonces and jitter, behind functions of its own",
   "packages/store-sqlite/src/turn.ts": "the store's turns, timers and jitter, behind functions of its own",
   "packages/runtime/src/clock.ts": "the process's clock and timers, behind the clock port",
-  "packages/testing/src/event-loop.ts": "the test kit's turns, out of reach of fake timers",
+  "packages/testing/src/event-loop.ts": "the test kit's turns, out of reach of fake timers, and its clock",
+  "packages/testing/src/handler-timers.ts":
+    "fakes the timers and the date of handlers, where a test asks for it",
 };
 
 /** Files that import what only the process that runs them knows. */
@@ -70,6 +76,8 @@ const MAY_SAY_ANY: Exceptions = {
   "packages/sdk/src/durable-promise.ts": "reasons of rejections, as in the declaration of Promise",
   "packages/sdk/src/lambda-context.ts": "clientContext, as in the types of Lambda",
   "packages/sdk/src/with-durable-execution.ts": "handlers without annotations, as in the AWS SDK",
+  "packages/testing/src/test-types.ts":
+    "results whose type a test does not name, as in the AWS testing package",
   "packages/sdk/src/serdes.ts":
     "a serdes takes and gives T, so that unknown would refuse every one of a class",
 };

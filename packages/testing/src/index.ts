@@ -1,3 +1,4 @@
+export { type Operation, OperationStatus, OperationType, type WireOperation } from "@tidemark/protocol";
 export {
   type FaultHooks,
   type FaultKind,
@@ -6,8 +7,34 @@ export {
   InjectedError,
   type StoreCall,
 } from "./fault-store.js";
+export {
+  LocalDurableTestRunner,
+  type LocalDurableTestRunnerParameters,
+  type LocalDurableTestRunnerSetupParameters,
+  type PlainFunction,
+} from "./local-durable-test-runner.js";
 export { recordedEvent } from "./recorded-event.js";
+export type { EventErrorPayload, EventPayload, RecordedEvent, RecordedEventType } from "./recorded-events.js";
 export { storeWith } from "./store-with.js";
+export {
+  type CallbackDetails,
+  type CallbackSent,
+  type ChainedInvokeDetails,
+  type ContextDetails,
+  type DurableOperation,
+  type DurableTestRunner,
+  ExecutionStatus,
+  type Invocation,
+  InvocationType,
+  type InvokeRequest,
+  type PrintConfig,
+  type StepDetails,
+  type TestResult,
+  type TestResultError,
+  type Untyped,
+  WaitingOperationStatus,
+  type WaitResultDetails,
+} from "./test-types.js";
 export { seededRandom, VirtualClock } from "./virtual-clock.js";
 export { VirtualProcess } from "./virtual-process.js";
 export { settledWithin, withVirtualTimers } from "./virtual-timers.js";

@@ -11,7 +11,7 @@ interface VirtualTimer {
 }
 
 /** Turns without any activity after which the process counts as idle. */
-const QUIET_TURNS = 20;
+export const QUIET_TURNS = 20;
 
 /** A generator of numbers in [0, 1) that repeats for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
@@ -69,14 +69,27 @@ export class VirtualClock implements Clock {
     return this.#timers.peek()?.dueAtMs;
   }
 
-  /** Waits until the process has been quiet for a while. Nothing here depends on real time. */
-  async quiet(): Promise<void> {
+  /** Waits until the process has been quiet for so many turns. Nothing here depends on real time. */
+  async quiet(turns = QUIET_TURNS): Promise<void> {
     let seen = -1;
-    for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
+    for (let quiet = 0; quiet < turns; quiet++) {
       if (seen !== this.#activity || this.#busy > 0) quiet = 0;
       seen = this.#activity;
       await nextTurn();
     }
+  }
+
+  /** Moves time to `untilMs` at once, firing what is due on the way, in order. Nothing settles in between. */
+  moveTo(untilMs: number): void {
+    for (
+      let timer = this.#timers.takeDue(untilMs);
+      timer !== undefined;
+      timer = this.#timers.takeDue(untilMs)
+    ) {
+      this.#nowMs = Math.max(this.#nowMs, timer.dueAtMs);
+      timer.callback();
+    }
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   /** Fires what is due by `untilMs`, in order, and lets everything settle after each. */
