@@ -11,6 +11,8 @@ export interface InvokeReport {
   readonly sent: readonly object[];
   /** By the name of Lambda's error. */
   readonly errors: Readonly<Record<string, { readonly code: string; readonly message: string }>>;
+  /** For a function without a target. */
+  readonly noTarget: unknown;
 }
 
 const ERRORS = [
@@ -20,6 +22,7 @@ const ERRORS = [
   "TooManyRequestsException",
   "RecursiveInvocationException",
   "ServiceException",
+  "ValidationException",
 ];
 
 async function main(): Promise<void> {
@@ -47,7 +50,10 @@ async function main(): Promise<void> {
     const { code, message } = error as { code: string; message: string };
     errors[name] = { code, message };
   }
-  const report: InvokeReport = { sent, errors };
+  const noTarget = await lambdaInvoke({ client, target: () => "" })(wakeUp).catch(
+    (error: Error) => error.message,
+  );
+  const report: InvokeReport = { sent, errors, noTarget };
   console.log(JSON.stringify(report));
 }
 

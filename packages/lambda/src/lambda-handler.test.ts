@@ -4,8 +4,6 @@ import { storeWith } from "@tidemark/testing";
 import { LambdaWorld, LOST, ONCE, TWICE } from "../../../testing/lambda/lambda-world";
 import { lambdaHandler, wakeUpEvent } from "./index";
 
-const never = (): Promise<never> => new Promise(() => {});
-
 /** The code of what a promise rejects with. */
 async function codeOf(rejected: Promise<unknown>): Promise<unknown> {
   return rejected.then(
@@ -162,115 +160,6 @@ describe("an ordinary event", () => {
   });
 });
 
-describe("near the deadline", () => {
-  it("an execution is handed over, and goes on at once in another invocation", async () => {
-    const world = new LambdaWorld();
-    const attempts: number[] = [];
-    world.deploy("main", async (_event, context) => {
-      const first = await context.step("first", async () => attempts.push(1));
-      await context.step("slow", async () => {
-        attempts.push(2);
-        if (attempts.length < 3) await never();
-      });
-      return first;
-    });
-
-    const answer = world.call("main", {}, 10_000, "r1");
-    await world.advance(8999);
-    expect(world.wakeUps).toEqual([]);
-    await world.advance(1);
-    expect(world.wakeUps).toEqual([{ functionName: "main", executionId: "main.r1" }]);
-    await answer;
-    expect(await world.client.result("main.r1")).toBe(1);
-    expect(attempts).toEqual([1, 2, 2]);
-    const history = await world.client.history("main.r1");
-    expect(JSON.stringify(history)).toContain("TIDEMARK_DEADLINE");
-  });
-
-  it("a step that never fits into the time fails, instead of being run for ever", async () => {
-    const world = new LambdaWorld();
-    let runs = 0;
-    world.deploy("main", async (_event, context) =>
-      context.step(
-        async () => {
-          runs += 1;
-          await never();
-        },
-        { retryStrategy: () => ({ shouldRetry: false }) },
-      ),
-    );
-
-    void world.call("main", {}, 10_000, "r1");
-    for (let minute = 0; minute < 10; minute++) {
-      await world.advance(60_000);
-      await world.wake();
-    }
-    expect(await world.client.describe("main.r1")).toMatchObject({
-      status: "FAILED",
-      error: { ErrorType: "StepError" },
-    });
-    expect(runs).toBe(3);
-  });
-
-  it("an execution that never records anything backs off and is stopped", async () => {
-    const world = new LambdaWorld();
-    let runs = 0;
-    world.deploy(
-      "main",
-      () => {
-        runs += 1;
-        return never();
-      },
-      { maxBarrenInvocations: 3 },
-    );
-
-    void world.call("main", {}, 10_000, "r1");
-    for (let minute = 0; minute < 10; minute++) {
-      await world.advance(60_000);
-      await world.wake();
-    }
-    expect(await world.client.describe("main.r1")).toMatchObject({
-      status: "STOPPED",
-      error: { ErrorType: "TIDEMARK_BARREN" },
-    });
-    expect(runs).toBe(3);
-  });
-
-  it("an event is refused that leaves less time than it takes to hand over", async () => {
-    const world = new LambdaWorld();
-    world.deploy("main", async () => {});
-
-    expect(await codeOf(world.call("main", {}, 1000))).toBe("TIDEMARK_LAMBDA_OPTIONS");
-    expect((await world.client.list()).executions).toEqual([]);
-  });
-});
-
-describe("a sandbox that is killed", () => {
-  it.each([
-    ["early in a long invocation, after its lease", 900_000, 30_000],
-    ["in a short invocation, a second after the deadline", 10_000, 11_000],
-  ])("%s, is made up for", async (_name, timeoutMs, leaseMs) => {
-    const world = new LambdaWorld();
-    let runs = 0;
-    world.deploy("main", async (_event, context) =>
-      context.step(async () => {
-        runs += 1;
-        if (runs === 1) await never();
-        return runs;
-      }),
-    );
-
-    void world.call("main", {}, timeoutMs, "r1");
-    await world.advance(1000);
-    world.kill("main.r1");
-    await world.advance(leaseMs - 1001);
-    expect(await world.wake()).toMatchObject({ woken: 0 });
-    await world.advance(1);
-    expect(await world.wake()).toMatchObject({ woken: 1 });
-    expect(await world.client.result("main.r1")).toBe(2);
-  });
-});
-
 describe("a wake-up", () => {
   it("does nothing when it is early, late, doubled or for something that is gone", async () => {
     const world = new LambdaWorld();
@@ -299,6 +188,7 @@ describe("a wake-up", () => {
     [{ tidemark: null }],
     [{ tidemark: { executionId: 7 } }],
     [{ tidemark: { executionId: "" } }],
+    [{ tidemark: { executionId: "main.r1" }, order: 7 }],
   ])("that is malformed is refused: %j", async (event) => {
     const world = new LambdaWorld();
     world.deploy("main", async () => {});
@@ -454,5 +344,29 @@ describe("lambdaHandler", () => {
     await world.call("main", {});
     await world.call("main", {});
     expect(opened).toBe(2);
+  });
+
+  it("opens the store once when the function cannot be made known at first", async () => {
+    const memory = new MemoryStore();
+    let tries = 0;
+    let opened = 0;
+    const store = storeWith(memory, {
+      registerFunctions: async (names) => {
+        tries += 1;
+        if (tries === 1) throw new TidemarkError("TIDEMARK_STORE_ACCESS", "not allowed");
+        return memory.registerFunctions(names);
+      },
+    });
+    const world = new LambdaWorld(memory);
+    world.deploy("main", async () => "done", {
+      store: () => {
+        opened += 1;
+        return store;
+      },
+    });
+
+    expect(await codeOf(world.call("main", {}))).toBe("TIDEMARK_STORE_ACCESS");
+    expect(await world.call("main", {})).toMatchObject({ status: "SUCCEEDED" });
+    expect([opened, tries]).toEqual([1, 2]);
   });
 });

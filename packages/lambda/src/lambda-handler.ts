@@ -23,8 +23,15 @@ import {
 } from "@tidemark/runtime";
 import type { Duration } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
-import type { Invoke } from "./lambda-invoke.js";
-import { type HandlerContext, type OpenStore, once, optionError, reporter, wholeNumber } from "./options.js";
+import { type Invoke, lambdaInvoke } from "./lambda-invoke.js";
+import {
+  connection,
+  type HandlerContext,
+  type OpenStore,
+  remainingTime,
+  reporter,
+  wholeNumber,
+} from "./options.js";
 import { type WakeUpEvent, wokenExecutionId } from "./wake-up-event.js";
 import { isDue, wakeWith, wakingStore } from "./waking-store.js";
 
@@ -106,17 +113,16 @@ export function lambdaHandler<Event = unknown>(options: LambdaHandlerOptions<Eve
   wholeNumber("inlineWaitMs", options.inlineWaitMs ?? 0, 0);
   wholeNumber("leaseMs", options.leaseMs ?? 30_000, 1);
   wholeNumber("maxBarrenInvocations", options.maxBarrenInvocations ?? 10, 1);
-  const connect = once(async () => {
-    const store = await options.store();
-    await store.registerFunctions([functionName]);
-    return new Runner({ ...options, clock, onError, handOverMs, fn }, store);
-  });
+  // One for both ways of waking: each would make a client of its own.
+  const invoke = options.invoke ?? lambdaInvoke();
+  const connect = connection(options.store, [functionName]);
+  let runner: Runner<Event> | undefined;
   return async (event, context) => {
-    const remainingMs = context.getRemainingTimeInMillis();
-    if (remainingMs <= handOverMs) throw tooLittleTime(functionName, remainingMs, handOverMs);
+    const remainingMs = remainingTime(`function ${functionName}`, context, ["handOverMs", handOverMs]);
     const deadlineMs = clock.nowMs() + remainingMs;
     const executionId = wokenExecutionId(event);
-    const runner = await connect();
+    const store = await connect();
+    runner ??= new Runner({ ...options, invoke, clock, onError, handOverMs, fn }, store);
     if (executionId !== undefined) return runner.wake(executionId, deadlineMs);
     const answer = await runner.start(event as Event, context.awsRequestId, deadlineMs);
     return options.answer === undefined ? answer : options.answer(answer);
@@ -148,7 +154,7 @@ class Runner<Event> {
   }
 
   async start(event: Event, awsRequestId: string, deadlineMs: number): Promise<LambdaAnswer> {
-    const { functionName, key, input, timeout, retention, onError } = this.#options;
+    const { functionName, key, input, timeout, retention } = this.#options;
     const name = key?.(event) ?? requestName(awsRequestId);
     const { executionId } = await this.#client.start(functionName, {
       input: input === undefined ? event : input(event),
@@ -157,15 +163,41 @@ class Runner<Event> {
       ...(retention === undefined ? {} : { retention }),
     });
     // From here on it is under way, whatever happens to this invocation.
-    await this.#run(executionId, deadlineMs).catch(onError);
+    return this.#inTime(this.#outcome(executionId, deadlineMs), deadlineMs, {
+      executionId,
+      status: "RUNNING",
+    });
+  }
+
+  /** Runs it, and says how it stands then. */
+  async #outcome(executionId: string, deadlineMs: number): Promise<LambdaAnswer> {
+    const head = await this.#run(executionId, deadlineMs).catch((error: unknown) => {
+      this.#options.onError(error);
+      return this.#store.head(executionId).catch(this.#options.onError);
+    });
+    if (!head || !isTerminal(head.status)) return { executionId, status: head?.status ?? "RUNNING" };
     const { status, result, error } = await this.#client.describe(executionId);
-    if (!isTerminal(status)) return { executionId, status };
     return {
       executionId,
       status,
       ...(result === undefined ? {} : { result }),
       ...(error === undefined ? {} : { error }),
     };
+  }
+
+  /** A store that hangs while the execution is handed over must not cost the answer: half of that time is for it. */
+  async #inTime(
+    outcome: Promise<LambdaAnswer>,
+    deadlineMs: number,
+    otherwise: LambdaAnswer,
+  ): Promise<LambdaAnswer> {
+    const { clock, handOverMs } = this.#options;
+    const delayMs = deadlineMs - handOverMs / 2 - clock.nowMs();
+    let cancel = (): void => {};
+    const late = new Promise<LambdaAnswer>((resolve) => {
+      cancel = clock.setTimer(() => resolve(otherwise), delayMs);
+    });
+    return Promise.race([outcome, late]).finally(cancel);
   }
 
   async wake(executionId: string, deadlineMs: number): Promise<void> {
@@ -176,15 +208,18 @@ class Runner<Event> {
     await this.#run(executionId, deadlineMs);
   }
 
-  /** Runs it as often as it is due and time remains; then somebody else is to go on. */
-  async #run(executionId: string, deadlineMs: number): Promise<void> {
+  /** Runs it as often as it is due and time remains; then somebody else is to go on. Gives how it stands. */
+  async #run(executionId: string, deadlineMs: number): Promise<ExecutionHead | undefined> {
     const { clock } = this.#options;
     const run = { ...this.#options, store: this.#waking, executionId, deadlineMs };
     for (;;) {
       const hasRun = await runExecution(run);
       const head = await this.#store.head(executionId);
-      if (head === undefined || !isDue(head, clock.nowMs())) return;
-      if (!hasRun) return this.#wakeIfDue(head, clock.nowMs());
+      if (head === undefined || !isDue(head, clock.nowMs())) return head;
+      if (!hasRun) {
+        await this.#wakeIfDue(async () => head, clock.nowMs());
+        return head;
+      }
     }
   }
 }
@@ -192,12 +227,6 @@ class Runner<Event> {
 /** Lambda's ids are names; those of other runners may not be. */
 function requestName(awsRequestId: string | undefined): string | undefined {
   return awsRequestId !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(awsRequestId) ? awsRequestId : undefined;
-}
-
-function tooLittleTime(functionName: string, remainingMs: number, handOverMs: number): TidemarkError {
-  return optionError(
-    `function ${functionName} has ${remainingMs} ms for this event, and hands over ${handOverMs} ms before its deadline (handOverMs); raise the timeout of the Lambda function`,
-  );
 }
 
 function otherFunction({ executionId, functionName }: ExecutionHead, own: string): TidemarkError {

@@ -30,6 +30,7 @@ describe("lambdaInvoke", () => {
     ["AccessDeniedException", "TIDEMARK_LAMBDA_ACCESS", "allow lambda:InvokeFunction on function order"],
     ["CredentialsProviderError", "TIDEMARK_LAMBDA_ACCESS", "allow lambda:InvokeFunction on function order"],
     ["ResourceNotFoundException", "TIDEMARK_LAMBDA_FUNCTION", "correct the name or target"],
+    ["ValidationException", "TIDEMARK_LAMBDA_FUNCTION", "correct the name or target"],
     ["TooManyRequestsException", "TIDEMARK_LAMBDA_THROTTLED", "raise the concurrency quota"],
     ["RecursiveInvocationException", "TIDEMARK_LAMBDA_RECURSION", "RecursiveLoop"],
     ["ServiceException", "TIDEMARK_LAMBDA_INVOKE", "the waker tries again"],
@@ -40,6 +41,12 @@ describe("lambdaInvoke", () => {
     expect(message).toContain("lambda:InvokeFunction on function order");
     expect(message).toContain(`${name}: because`);
     expect(message).toContain(advice);
+  });
+
+  it("refuses a target that is no name", () => {
+    expect(report.noTarget).toBe(
+      'target("order") is ""; give the name or ARN of the Lambda function that runs it',
+    );
   });
 
   it("says so when the AWS SDK cannot be loaded", async () => {

@@ -1,6 +1,6 @@
 /** Owns the request that wakes a Lambda function, and what its failures mean. */
 
-import { TidemarkError } from "@tidemark/protocol";
+import { TidemarkError, valueText } from "@tidemark/protocol";
 import { type LambdaSender, lambdaConnection } from "@tidemark/sdk";
 import { wakeUpEvent } from "./wake-up-event.js";
 
@@ -24,6 +24,14 @@ export interface LambdaInvokeOptions {
 }
 
 /**
+ * A wake-up is on the way of a checkpoint, and a connection that was frozen with its sandbox may be dead without knowing:
+ * give up soon, and try another one. The request is accepted within milliseconds.
+ */
+const CONFIG = {
+  requestHandler: { connectionTimeout: 2000, requestTimeout: 5000, throwOnRequestTimeout: true },
+};
+
+/**
  * Wakes executions with asynchronous invocations (`InvocationType: "Event"`) of their Lambda functions. The role needs
  * `lambda:InvokeFunction` on them.
  *
@@ -39,9 +47,11 @@ export function lambdaInvoke(options: LambdaInvokeOptions = {}): Invoke {
   const connect = lambdaConnection<"InvokeCommand">(options.client, {
     missing: (name) =>
       `a Lambda function is to be invoked and ${name} is not installed; install it, or pass an invoke of your own`,
+    config: CONFIG,
   });
   return async ({ functionName, executionId }) => {
     const FunctionName = options.target?.(functionName) ?? functionName;
+    if (typeof FunctionName !== "string" || FunctionName === "") throw noTarget(functionName, FunctionName);
     const { client, module } = await connect();
     const Payload = JSON.stringify(wakeUpEvent(executionId));
     try {
@@ -50,6 +60,13 @@ export function lambdaInvoke(options: LambdaInvokeOptions = {}): Invoke {
       throw invokeError(FunctionName, executionId, error);
     }
   };
+}
+
+function noTarget(functionName: string, target: unknown): TidemarkError {
+  return new TidemarkError(
+    "TIDEMARK_LAMBDA_FUNCTION",
+    `target(${JSON.stringify(functionName)}) is ${valueText(target)}; give the name or ARN of the Lambda function that runs it`,
+  );
 }
 
 /** What a request to invoke a function failed with. */
@@ -71,7 +88,9 @@ function meaningOf(name: unknown, target: string): readonly [code: string, advic
     case "InvalidSignatureException":
     case "UnrecognizedClientException":
       return ["TIDEMARK_LAMBDA_ACCESS", `allow lambda:InvokeFunction on function ${target} to this role`];
+    case "InvalidParameterValueException":
     case "ResourceNotFoundException":
+    case "ValidationException":
       return ["TIDEMARK_LAMBDA_FUNCTION", "deploy the function, or correct the name or target"];
     case "TooManyRequestsException":
     case "EC2ThrottledException":

@@ -10,8 +10,39 @@ export type OpenStore = () => ExecutionStore | Promise<ExecutionStore>;
 /** What the handlers use of a Lambda context. */
 export type HandlerContext = Pick<LambdaContext, "awsRequestId" | "getRemainingTimeInMillis">;
 
+/**
+ * The time that an event leaves, in milliseconds.
+ *
+ * @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS` when it is not more than the `field` of the handler needs.
+ */
+export function remainingTime(
+  who: string,
+  context: HandlerContext,
+  [field, neededMs]: readonly [field: string, neededMs: number],
+): number {
+  if (typeof context?.getRemainingTimeInMillis !== "function")
+    throw optionError(
+      `${who} was called without the context of a Lambda invocation; pass it as the second argument`,
+    );
+  const remainingMs = context.getRemainingTimeInMillis();
+  if (remainingMs > neededMs) return remainingMs;
+  throw optionError(
+    `${who} has ${remainingMs} ms for this event, and ends ${neededMs} ms before its deadline (${field}); raise the timeout of the Lambda function`,
+  );
+}
+
+/** Opens the store and makes the functions known to it. What has failed is done again at the next event, and no more. */
+export function connection(open: OpenStore, functionNames: readonly string[]): () => Promise<ExecutionStore> {
+  const opened = once(async () => open());
+  const registered = once(async () => (await opened()).registerFunctions(functionNames));
+  return async () => {
+    await registered();
+    return opened();
+  };
+}
+
 /** Calls `connect` once, and again after it has failed. */
-export function once<T>(connect: () => Promise<T>): () => Promise<T> {
+function once<T>(connect: () => Promise<T>): () => Promise<T> {
   let connected: Promise<T> | undefined;
   return () => {
     connected ??= connect().catch((error: unknown) => {

@@ -111,6 +111,34 @@ describe("the waker", () => {
     expect(await world.wake()).toMatchObject({ woken: 7, isComplete: true });
   });
 
+  it("refuses to run in less time than it stops before its deadline", async () => {
+    const world = await waiting(1);
+    await expect(world.wake({}, 3000)).rejects.toMatchObject({
+      code: "TIDEMARK_LAMBDA_OPTIONS",
+      message: expect.stringContaining("raise the timeout of the Lambda function"),
+    });
+  });
+
+  it("asks for twice as many each time, as those that are woken are listed still", async () => {
+    const memory = new MemoryStore();
+    const limits: number[] = [];
+    const world = await waiting(
+      25,
+      new LambdaWorld(
+        storeWith(memory, {
+          due: async (nowMs, limit, names) => {
+            limits.push(limit);
+            return memory.due(nowMs, limit, names);
+          },
+        }),
+      ),
+    );
+    world.delivery = LOST;
+
+    expect(await world.wake({ pageSize: 4 })).toMatchObject({ woken: 25, isComplete: true });
+    expect(limits).toEqual([4, 8, 16, 32]);
+  });
+
   it("gives every function its share when there is not enough time", async () => {
     const world = await waiting(10);
     world.deploy("other", async (_event, context) => context.wait({ seconds: 60 }));

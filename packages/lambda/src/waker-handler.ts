@@ -7,7 +7,15 @@
 import { type Clock, systemClock } from "@tidemark/runtime";
 import type { ExecutionStore } from "@tidemark/store";
 import { type Invoke, lambdaInvoke } from "./lambda-invoke.js";
-import { type HandlerContext, type OpenStore, once, optionError, reporter, wholeNumber } from "./options.js";
+import {
+  connection,
+  type HandlerContext,
+  type OpenStore,
+  optionError,
+  remainingTime,
+  reporter,
+  wholeNumber,
+} from "./options.js";
 
 export interface WakerHandlerOptions {
   /** Opens the store, once for each sandbox. */
@@ -18,7 +26,7 @@ export interface WakerHandlerOptions {
   readonly invoke?: Invoke | undefined;
   /** Wake-ups under way at a time for each function. Default 20. */
   readonly concurrency?: number | undefined;
-  /** How many due executions are asked for at a time. Default 100. */
+  /** How many due executions are asked for at first. As long as there are more, twice as many. Default 100. */
   readonly pageSize?: number | undefined;
   /** Begins nothing new this long before the deadline. Milliseconds, default 5000. */
   readonly stopMs?: number | undefined;
@@ -60,7 +68,8 @@ const PURGE_LIMIT = 100;
  * and is due, and every one whose lease has run out; then it removes those whose retention has passed. One failure does
  * not stop the others; what failed is due still at the next run. It makes the functions known to the store.
  *
- * @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS`.
+ * @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS`. What it gives rejects with it, too, when there is no time, and as the
+ * store does when it cannot be opened.
  * @example
  * ```ts
  * export const handler = wakerHandler({ store: () => store, functions: ["order", "charge"] });
@@ -74,13 +83,11 @@ export function wakerHandler(options: WakerHandlerOptions): WakerHandler {
   const concurrency = wholeNumber("concurrency", options.concurrency ?? 20, 1);
   const pageSize = wholeNumber("pageSize", options.pageSize ?? 100, 1);
   const stopMs = wholeNumber("stopMs", options.stopMs ?? 5000, 0);
-  const connect = once(async () => {
-    const store = await options.store();
-    // A function can be invoked by another one before its own first event.
-    await store.registerFunctions(functions);
-    return store;
-  });
+  // A function can be invoked by another one before its own first event.
+  const connect = connection(options.store, functions);
   return async (_event, context) => {
+    // Too little time is too little in every run: nothing would ever be woken.
+    remainingTime("the waker", context, ["stopMs", stopMs]);
     const store = await connect();
     const hasTime = (): boolean => context.getRemainingTimeInMillis() > stopMs;
     const round = new Round({ store, invoke, onError, clock, concurrency, pageSize, hasTime });
@@ -136,8 +143,8 @@ class Round {
         for (const executionId of fresh) seen.add(executionId);
         await this.#wakeEach(functionName, fresh);
         if (executionIds.length < limit) return;
-        // What has been woken is listed until somebody has taken it.
-        limit = pageSize + executionIds.length;
+        // What has been woken is listed until somebody has taken it. Twice as much: each look begins anew.
+        limit *= 2;
       }
     } catch (error) {
       this.#report(error, { functionName });

@@ -1,5 +1,6 @@
 import { DurableClient } from "@tidemark/runtime";
 import { MemoryStore } from "@tidemark/store";
+import { storeWith } from "@tidemark/testing";
 import { LambdaWorld, LOST } from "../../../testing/lambda/lambda-world";
 import { type WakeUp, wakingStore } from "./index";
 
@@ -82,6 +83,35 @@ describe("wakingStore", () => {
     const { created } = await new DurableClient({ store: waking }).start("main");
 
     expect([created, errors]).toEqual([true, [new Error("no network")]]);
+  });
+
+  it("keeps a completion when the execution cannot be looked at afterwards", async () => {
+    const world = new LambdaWorld();
+    let id = "";
+    world.deploy("main", async (_event, context) => {
+      const [answer, callbackId] = await context.createCallback();
+      id = callbackId;
+      return answer;
+    });
+    await world.call("main", {}, 60_000, "r1");
+    const errors: unknown[] = [];
+    let isPosted = false;
+    const store = storeWith(world.store, {
+      post: async (request) => {
+        isPosted = true;
+        return world.store.post(request);
+      },
+      head: async (executionId) => {
+        if (isPosted) throw new Error("no network");
+        return world.store.head(executionId);
+      },
+    });
+    const waking = wakingStore(store, { invoke: world.invoke, onError: (error) => errors.push(error) });
+    await new DurableClient({ store: waking, clock: world.clock }).sendCallbackSuccess(id, "one");
+
+    expect([world.wakeUps, errors]).toEqual([[], [new Error("no network")]]);
+    await world.wake();
+    expect(await world.client.result("main.r1")).toBe("one");
   });
 
   it("is the store in everything else", async () => {

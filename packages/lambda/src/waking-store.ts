@@ -42,15 +42,22 @@ export function wakingStore<Store extends ExecutionStore>(
   });
 }
 
-type Wake = (head: ExecutionHead | undefined, nowMs: number) => Promise<void>;
+/** Reads a head. */
+type ReadHead = () => Promise<ExecutionHead | undefined>;
 
-/** Wakes an execution if `acquire` would take it: whoever runs it is told by the store. Never fails. */
+type Wake = (readHead: ReadHead, nowMs: number) => Promise<void>;
+
+/**
+ * Wakes an execution if `acquire` would take it: whoever runs it is told by the store. Never fails, also when the head
+ * cannot be read: the write that made it due has landed, and must not look as if it had not.
+ */
 export function wakeWith({ invoke = lambdaInvoke(), onError }: WakingStoreOptions): Wake {
   const report = reporter(onError);
-  return async (head, nowMs) => {
-    if (head === undefined || !isDue(head, nowMs)) return;
-    const { functionName, executionId } = head;
+  return async (readHead, nowMs) => {
     try {
+      const head = await readHead();
+      if (head === undefined || !isDue(head, nowMs)) return;
+      const { functionName, executionId } = head;
       await invoke({ functionName, executionId });
     } catch (error) {
       report(error);
@@ -71,26 +78,29 @@ function wakingWrites(
     async start(execution) {
       const started = await store.start(execution);
       // Also one that exists: its wake-up may have been lost.
-      await wake(started.head, execution.startedAtMs);
+      await wake(async () => started.head, execution.startedAtMs);
       return started;
     },
     async finish(request) {
       const outcome = await store.finish(request);
-      if (outcome !== "finished") return outcome;
-      const parent = (await store.head(request.executionId))?.parent;
-      if (parent !== undefined) await wake(await store.head(parent.executionId), request.endedAtMs);
+      if (outcome === "finished") await wake(() => parentHead(store, request.executionId), request.endedAtMs);
       return outcome;
     },
     async post(request) {
       const result = await store.post(request);
       if (result.kind === "posted" && request.wake)
-        await wake(await store.head(request.executionId), request.nowMs);
+        await wake(() => store.head(request.executionId), request.nowMs);
       return result;
     },
     async resume(executionId, nowMs) {
       const isResumed = await store.resume(executionId, nowMs);
-      if (isResumed) await wake(await store.head(executionId), nowMs);
+      if (isResumed) await wake(() => store.head(executionId), nowMs);
       return isResumed;
     },
   };
+}
+
+async function parentHead(store: ExecutionStore, executionId: string): Promise<ExecutionHead | undefined> {
+  const parent = (await store.head(executionId))?.parent;
+  return parent === undefined ? undefined : store.head(parent.executionId);
 }
