@@ -3,13 +3,14 @@ import type { Config } from "jest";
 
 const config: Config = {
   testEnvironment: "node",
-  testMatch: ["<rootDir>/packages/*/src/**/*.test.ts", "<rootDir>/testing/**/*.test.ts"],
+  testMatch: ["packages/*/src", "infra/*/src", "testing"].map((folder) => `<rootDir>/${folder}/**/*.test.ts`),
   testPathIgnorePatterns: ["/node_modules/", "/dist/"],
-  modulePathIgnorePatterns: ["<rootDir>/packages/[^/]+/dist/", "<rootDir>/.turbo/"],
+  modulePathIgnorePatterns: ["<rootDir>/(packages|infra)/[^/]+/dist/", "<rootDir>/.turbo/"],
   moduleFileExtensions: ["ts", "js", "mjs", "cjs", "json", "node"],
   transform: { "\\.ts$": "<rootDir>/testing/jest/esbuild-transform.mjs" },
   moduleNameMapper: {
     // Tests run on the sources, so that a change is tested without a build.
+    "^@tidemark/cdk$": "<rootDir>/infra/cdk/src/index.ts",
     "^@tidemark/([a-z0-9-]+)$": "<rootDir>/packages/$1/src/index.ts",
     // Sources import "./x.js", as they must for ES modules; under test the file is "./x.ts".
     "^(\\.{1,2}/.*)\\.js$": "$1",

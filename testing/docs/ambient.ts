@@ -11,6 +11,9 @@ import type {
   DurableLogger,
 } from "@tidemark/sdk";
 import type { ExecutionStore, PayloadStore } from "@tidemark/store";
+import type { Stack } from "aws-cdk-lib";
+import type { Role } from "aws-cdk-lib/aws-iam";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 
 export { setTimeout as sleep } from "node:timers/promises";
 export { LambdaClient } from "@aws-sdk/client-lambda";
@@ -22,6 +25,10 @@ export declare const kms: {
   generateDataKey(options: object): Promise<{ Plaintext: Uint8Array; CiphertextBlob: Uint8Array }>;
   decrypt(options: object): Promise<{ Plaintext: Uint8Array }>;
 };
+export declare const stack: Stack;
+export declare const orderFunction: LambdaFunction;
+export declare const wakerFunction: LambdaFunction;
+export declare const onCallRole: Role;
 export declare const client: DurableClient;
 export declare const worker: Worker;
 export declare const context: DurableContext;

@@ -7,6 +7,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { packageFolders } from "../build/package-folders";
 
 export interface Fence {
   /** Relative to the work tree. */
@@ -65,7 +66,7 @@ export function readFences(workspaceDirectory: string): Fence[] {
 export function markdownFiles(workspaceDirectory: string): string[] {
   const readmes = [
     "README.md",
-    ...packageNames(workspaceDirectory).map((name) => `packages/${name}/README.md`),
+    ...Array.from(packageFolders(workspaceDirectory).values(), (folder) => `${folder}/README.md`),
   ];
   const existing = readmes.filter((path) => exists(workspaceDirectory, path));
   return [...existing, ...filesBelow(workspaceDirectory, "docs", ".md")];
@@ -73,16 +74,10 @@ export function markdownFiles(workspaceDirectory: string): string[] {
 
 /** The sources of the packages, without their tests. */
 export function sourceFiles(workspaceDirectory: string): string[] {
-  const files = packageNames(workspaceDirectory).flatMap((name) =>
-    filesBelow(workspaceDirectory, `packages/${name}/src`, ".ts"),
+  const files = [...packageFolders(workspaceDirectory).values()].flatMap((folder) =>
+    filesBelow(workspaceDirectory, `${folder}/src`, ".ts"),
   );
   return files.filter((path) => !path.endsWith(".test.ts"));
-}
-
-export function packageNames(workspaceDirectory: string): string[] {
-  return readdirSync(join(workspaceDirectory, "packages")).filter((name) =>
-    exists(workspaceDirectory, `packages/${name}/src/index.ts`),
-  );
 }
 
 function filesBelow(workspaceDirectory: string, folder: string, ending: string): string[] {

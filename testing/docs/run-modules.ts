@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { packageNames } from "./fences";
+import { packageFolders } from "../build/package-folders";
 
 /** What a program printed, or how it failed. */
 export interface RunOutcome {
@@ -40,9 +40,9 @@ async function bundle(
   workspaceDirectory: string,
   projectDirectory: string,
 ): Promise<void> {
-  const sources = packageNames(workspaceDirectory).map((name) => [
+  const sources = Array.from(packageFolders(workspaceDirectory), ([name, folder]) => [
     `@tidemark/${name}`,
-    join(workspaceDirectory, `packages/${name}/src/index.ts`),
+    join(workspaceDirectory, folder, "src/index.ts"),
   ]);
   await build({
     entryPoints: indexes.map((index) => join(projectDirectory, `modules/${index}.ts`)),
@@ -53,7 +53,7 @@ async function bundle(
     format: "esm",
     target: "node20",
     alias: Object.fromEntries(sources),
-    external: ["@photostructure/sqlite", "ulid", "@aws-sdk/*", "@aws/*"],
+    external: ["@photostructure/sqlite", "ulid", "@aws-sdk/*", "@aws/*", "aws-cdk-lib"],
     logLevel: "silent",
   });
 }

@@ -10,7 +10,8 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Fence, packageNames } from "./fences";
+import { packageFolders } from "../build/package-folders";
+import type { Fence } from "./fences";
 
 /** What a fragment may use without an import, from the first source that has it. */
 type NameSources = readonly { readonly specifier: string; readonly names: readonly string[] }[];
@@ -82,11 +83,11 @@ function nameSources(workspaceDirectory: string): (fence: Fence) => NameSources 
     names: declaredNames(read("testing/docs/ambient.ts")),
   };
   // The SDK first: it exports names of the protocol again.
-  const packages = packageNames(workspaceDirectory)
-    .sort((a, b) => Number(b === "sdk") - Number(a === "sdk"))
-    .map((name) => ({
+  const packages = [...packageFolders(workspaceDirectory)]
+    .sort(([a], [b]) => Number(b === "sdk") - Number(a === "sdk"))
+    .map(([name, folder]) => ({
       specifier: `@tidemark/${name}`,
-      names: declaredNames(read(`packages/${name}/src/index.ts`)),
+      names: declaredNames(read(`${folder}/src/index.ts`)),
     }));
   return (fence) => {
     if (!fence.isDocstring) return [ambient, ...packages];

@@ -9,6 +9,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { transformSync } from "esbuild";
+import { packageFolders } from "../build/package-folders";
 import { handlerSource } from "./handler-source";
 
 export type ModuleFormat = "esm" | "cjs";
@@ -49,8 +50,10 @@ function npm(args: readonly string[], directory: string): string {
     : run(process.execPath, [script, ...args], directory);
 }
 
+const folders = packageFolders(workspaceDirectory);
+
 export function packageNames(): string[] {
-  return readdirSync(join(workspaceDirectory, "packages"));
+  return [...folders.keys()];
 }
 
 /** Builds and packs packages into `directory`. */
@@ -60,7 +63,8 @@ export function packAll(names: readonly string[], directory: string): Tarball[] 
   return names.map((name) => {
     const destination = join(directory, "tarballs", name);
     mkdirSync(destination, { recursive: true });
-    npm(["pack", "--workspace", `packages/${name}`, "--pack-destination", destination], workspaceDirectory);
+    const workspace = folders.get(name) as string;
+    npm(["pack", "--workspace", workspace, "--pack-destination", destination], workspaceDirectory);
     const path = join(destination, readdirSync(destination)[0] as string);
     return { name, path, bytes: statSync(path).size };
   });

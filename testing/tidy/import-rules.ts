@@ -1,6 +1,7 @@
 /** Owns the import matrix and the search for exports that nobody imports. */
 
 import { isBuiltin } from "node:module";
+import { packageOf } from "../build/package-folders";
 import { exportsOf, type ImportedModule, importsOf, resolveRelative } from "./module-graph";
 import type { Finding, SourceFile } from "./source-file";
 
@@ -60,8 +61,9 @@ function allowedText(file: SourceFile, allowed: readonly string[]): string {
 
 function forbiddenRelative(file: SourceFile, specifier: string): string | undefined {
   const target = resolveRelative(file.path, specifier);
-  const isOwn = file.packageName !== undefined && target.startsWith(`packages/${file.packageName}/src/`);
-  if (isOwn || (file.isTest && !target.startsWith("packages/"))) return undefined;
+  const sources = packageOf(file.path)?.sources;
+  const isOwn = sources !== undefined && target.startsWith(sources);
+  if (isOwn || (file.isTest && packageOf(target) === undefined)) return undefined;
   return `imports "${specifier}", which is in ${target}; import other packages by their name`;
 }
 
@@ -70,7 +72,7 @@ export function deadExports(files: readonly SourceFile[]): Finding[] {
   const used = usedExports(files);
   return files.flatMap((file) => {
     if (file.packageName === undefined || file.isTest) return [];
-    if (file.path === `packages/${file.packageName}/src/index.ts`) return hiddenNames(file);
+    if (file.path === `${packageOf(file.path)?.sources}index.ts`) return hiddenNames(file);
     const usedHere = used.get(file.path);
     if (usedHere === "all") return [];
     return exportsOf(file)

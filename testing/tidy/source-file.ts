@@ -7,6 +7,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, posix, sep } from "node:path";
 import { parse } from "@babel/parser";
+import { packageFolders, packageOf } from "../build/package-folders";
 
 /** A node of the syntax tree, as far as the rules need to know it. */
 export interface SyntaxNode {
@@ -50,8 +51,8 @@ export function parseSource(path: string, text: string): SourceFile {
     path,
     text,
     root: parseText(path, text),
-    packageName: /^packages\/([^/]+)\/src\//.exec(path)?.[1],
-    isTest: path.endsWith(".test.ts") || !path.startsWith("packages/"),
+    packageName: packageOf(path)?.name,
+    isTest: path.endsWith(".test.ts") || packageOf(path) === undefined,
   };
 }
 
@@ -63,10 +64,10 @@ function parseText(path: string, text: string): SyntaxNode {
   }
 }
 
-/** Every TypeScript and JavaScript file of `packages/*\/src` and `testing`, in order of path. */
+/** Every TypeScript and JavaScript file of the packages' `src` and of `testing`, in order of path. */
 export function readSources(workspaceDirectory: string): SourceFile[] {
-  const packages = directories(join(workspaceDirectory, "packages"));
-  const folders = [...packages.map((name) => `packages/${name}/src`), "testing"];
+  const packages = [...packageFolders(workspaceDirectory).values()];
+  const folders = [...packages.map((folder) => `${folder}/src`), "testing"];
   return folders
     .flatMap((folder) => filesUnder(workspaceDirectory, folder))
     .filter((path) => /\.(ts|mts|cts|js|mjs|cjs)$/.test(path))
@@ -80,12 +81,6 @@ export function filesUnder(workspaceDirectory: string, folder: string): string[]
     .map((path) => join(folder, path).split(sep).join(posix.sep))
     .filter((path) => !/(^|\/)(node_modules|dist|\.turbo)\//.test(path))
     .filter((path) => statSync(join(workspaceDirectory, path)).isFile());
-}
-
-export function directories(directory: string): string[] {
-  return readdirSync(directory, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name);
 }
 
 /** Visits `node` and all below it; `parents` holds the ancestors, the nearest last. */

@@ -5,8 +5,9 @@
 
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { packageFolders } from "../build/package-folders";
 import { DYNAMIC, deadExports, forbiddenImports, type Layers } from "./import-rules";
-import { directories, type Finding, filesUnder, readSources, report, type SourceFile } from "./source-file";
+import { type Finding, filesUnder, readSources, report, type SourceFile } from "./source-file";
 import {
   anyTypes,
   badName,
@@ -47,6 +48,22 @@ const LAYERS: Layers = {
     packages: ["protocol", "runtime", "sdk", "store"],
     externals: [],
     builtins: ["async_hooks"],
+  },
+  cdk: {
+    packages: [],
+    externals: [
+      "aws-cdk-lib",
+      "aws-cdk-lib/aws-dynamodb",
+      "aws-cdk-lib/aws-events",
+      "aws-cdk-lib/aws-events-targets",
+      "aws-cdk-lib/aws-iam",
+      "aws-cdk-lib/aws-kms",
+      "aws-cdk-lib/aws-lambda",
+      "aws-cdk-lib/aws-s3",
+      "aws-cdk-lib/aws-scheduler",
+      "constructs",
+    ],
+    builtins: [],
   },
   "eslint-plugin": { packages: [], externals: ["@typescript-eslint/utils", "eslint"], builtins: [] },
 };
@@ -103,7 +120,7 @@ describe("the work tree", () => {
   });
 
   it("declares the dependencies of the import matrix in each package.json", () => {
-    expectTidy(directories(join(workspaceDirectory, "packages")).flatMap(manifestFindings));
+    expectTidy([...packageFolders(workspaceDirectory)].flatMap(manifestFindings));
   });
 
   it("reads the clock, timers and randomness in the outermost files only", () => {
@@ -128,7 +145,9 @@ describe("the work tree", () => {
   });
 
   it("names files after the concept they hold", () => {
-    const paths = ["packages", "docs", "testing"].flatMap((folder) => filesUnder(workspaceDirectory, folder));
+    const paths = ["packages", "infra", "docs", "testing"].flatMap((folder) =>
+      filesUnder(workspaceDirectory, folder),
+    );
     expectTidy(paths.flatMap(badName));
   });
 
@@ -161,13 +180,14 @@ interface Manifest {
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
-function manifestFindings(packageName: string): Finding[] {
-  const path = `packages/${packageName}/package.json`;
+function manifestFindings([packageName, folder]: readonly [string, string]): Finding[] {
+  const path = `${folder}/package.json`;
   const manifest = JSON.parse(readFileSync(join(workspaceDirectory, path), "utf8")) as Manifest;
   const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).map(moduleName);
   const layer = LAYERS[packageName];
   if (layer === undefined) return [{ path, line: 1, what: "is not in the import matrix" }];
-  const allowed = [...layer.packages.map((name) => `@tidemark/${name}`), ...layer.externals];
+  const externals = new Set(layer.externals.map(packageOfModule));
+  const allowed = [...layer.packages.map((name) => `@tidemark/${name}`), ...externals];
   return [
     ...declared
       .filter((name) => !allowed.includes(name))
@@ -176,6 +196,11 @@ function manifestFindings(packageName: string): Finding[] {
       .filter((name) => !declared.includes(name))
       .map((name) => `does not depend on ${name}; the matrix does`),
   ].map((what) => ({ path, line: 1, what }));
+}
+
+/** `aws-cdk-lib` of `aws-cdk-lib/aws-s3`. */
+function packageOfModule(module: string): string {
+  return (/^(@[^/]+\/)?[^/]+/.exec(module) as RegExpExecArray)[0];
 }
 
 /** The module that a package is imported as: a package of types has another name. */

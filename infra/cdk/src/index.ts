@@ -1,1 +1,1 @@
-export {};
+export { Tidemark, type TidemarkProps, type WakerProps } from "./tidemark.js";
