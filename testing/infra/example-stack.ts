@@ -16,7 +16,7 @@ interface ExampleProps extends Omit<TidemarkProps, "encryptionKey"> {
 /** What the stack synthesises to. */
 export function exampleStack({ hasKey = false, ...props }: ExampleProps = {}): TemplateFile {
   const stack = new Stack(
-    new App({ analyticsReporting: false, context: { "@aws-cdk/core:validateAgainstDefaultRules": true } }),
+    new App({ analyticsReporting: false, builtinCloudFormationValidation: false }),
     "orders",
   );
   const key = hasKey ? { encryptionKey: Key.fromKeyArn(stack, "Key", KEY_ARN) } : {};

@@ -9,7 +9,7 @@ import { Template } from "aws-cdk-lib/assertions";
 import { CfnInclude } from "aws-cdk-lib/cloudformation-include";
 import { type Evaluated, evaluate } from "./evaluated-template";
 import { exampleStack, KEY_ARN, templateName } from "./example-stack";
-import { type Resource, readTemplate } from "./template-file";
+import { type Resource, readTemplate, type Template as TemplateFile } from "./template-file";
 
 const template = readTemplate(readFileSync(resolve(__dirname, "../../infra/template.yaml"), "utf8"));
 
@@ -48,6 +48,28 @@ function normal(value: unknown, name = ""): unknown {
   return value === "true" || value === "false" ? value === "true" : value;
 }
 
+/** As `aws cloudformation package` leaves it: the code is in a bucket. */
+const packaged = JSON.parse(
+  JSON.stringify(template, (name, value: unknown) =>
+    name === "Code" ? { S3Bucket: "code", S3Key: "bundle.zip" } : value,
+  ),
+) as TemplateFile;
+
+/** What the CDK makes of a template. It throws where CloudFormation's schemas are not kept. */
+function included(file: TemplateFile): TemplateFile {
+  const directory = mkdtempSync(join(tmpdir(), "tidemark-template-"));
+  try {
+    const templateFile = join(directory, "template.json");
+    writeFileSync(templateFile, JSON.stringify(file));
+    const context = { "@aws-cdk/core:validateAgainstDefaultRules": true };
+    const stack = new Stack(new App({ analyticsReporting: false, context }), "orders");
+    new CfnInclude(stack, "Included", { templateFile });
+    return Template.fromStack(stack).toJSON() as TemplateFile;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
 describe("infra/template.yaml", () => {
   it.each([
     ["by default", {}, {}],
@@ -75,29 +97,20 @@ describe("infra/template.yaml", () => {
     });
   });
 
-  it("is read by the CDK, which knows every type and what refers to what", () => {
-    const directory = mkdtempSync(join(tmpdir(), "tidemark-template-"));
-    // As `package` leaves it: code is in a bucket then.
-    const packaged = JSON.stringify(template, (name, value) =>
-      name === "Code" ? { S3Bucket: "code", S3Key: "bundle.zip" } : value,
-    );
-    try {
-      const templateFile = join(directory, "template.json");
-      writeFileSync(templateFile, packaged);
-      const stack = new Stack(
-        new App({
-          analyticsReporting: false,
-          context: { "@aws-cdk/core:validateAgainstDefaultRules": true },
-        }),
-        "orders",
-      );
-      new CfnInclude(stack, "Included", { templateFile });
-      const { Resources } = Template.fromStack(stack).toJSON() as { Resources: unknown };
+  it("is what CloudFormation's schemas allow, and nothing in it is lost on the CDK", () => {
+    expect(included(packaged).Resources).toEqual(packaged.Resources);
+  });
 
-      expect(Resources).toEqual((JSON.parse(packaged) as { Resources: unknown }).Resources);
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
+  it.each([
+    ["a property that there is not", { BillingModes: "PAY_PER_REQUEST" }, /BillingModes/],
+    ["a value that there is not", { BillingMode: "ON_DEMAND" }, /BillingMode/],
+  ])("would be refused with %s", (_, wrong, message) => {
+    const { Table } = packaged.Resources as { Table: Resource };
+    const table = { ...Table, Properties: { ...Table.Properties, ...wrong } };
+
+    expect(() => included({ ...packaged, Resources: { ...packaged.Resources, Table: table } })).toThrow(
+      message,
+    );
   });
 
   it("uses no aliases, which CloudFormation does not read", () => {
