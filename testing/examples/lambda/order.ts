@@ -25,4 +25,6 @@ export const handler = lambdaHandler({
   }),
   key: (order: Order) => order.id,
   timeout: { days: 7 },
+  // Shorter waits than that are slept; for longer ones the waker comes.
+  inlineWaitMs: 5_000,
 });
