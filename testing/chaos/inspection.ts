@@ -1,7 +1,7 @@
 /** Owns the inspection after a chaos run: every execution, every log entry, every body. */
 
 import type { ExecutionHead } from "@tidemark/protocol";
-import { type ExecutionStore, plainPayloads } from "@tidemark/store";
+import { type ExecutionStore, plainPayloads, wholeLog } from "@tidemark/store";
 import { type BodyRun, readLines } from "./body-log";
 import type { CallbackAnswers } from "./callback-answers";
 import { expectedChild, expectedPlain, wrongWith } from "./expected";
@@ -42,10 +42,9 @@ export async function inspect(options: InspectionOptions): Promise<Inspection> {
   const heads = await allHeads(store);
   const totals = { invocations: 0, takeOvers: 0, logEntries: 0, operations: 0, interruptedAttempts: 0 };
   const disturbed = new Set<string>();
-  for (const { executionId } of heads) {
-    const loaded = await store.load(executionId);
-    if (loaded === undefined) continue;
-    const { head, entries } = loaded;
+  for (const head of heads) {
+    const { executionId } = head;
+    const entries = await wholeLog(store, executionId);
     const facts = checkLog(head, entries);
     const whole = await withPayloads(store, head);
     const wrong = [...facts.violations, ...checkEnd(whole, options)];

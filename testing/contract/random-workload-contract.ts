@@ -49,6 +49,14 @@ const append = call(
   fc.record({ id, sequence: fc.integer({ min: 0, max: 4 }), nonce: fc.constantFrom("x", "y") }),
   (store, facts) => store.append(facts.id, entry(facts.sequence, { nonce: facts.nonce })),
 );
+const saveSnapshot = call(
+  "saveSnapshot",
+  fc.record({ id, sequence: fc.integer({ min: 0, max: 3 }), nonce: fc.constantFrom("x", "y") }),
+  (store, { id: executionId, ...facts }) => store.saveSnapshot({ executionId, ...facts, text: "snapshot" }),
+);
+const read = call("read", fc.record({ id, after: fc.integer({ min: 0, max: 3 }) }), (store, facts) =>
+  Promise.all([store.inbox(facts.id), store.entries(facts.id, facts.after, 2)]),
+);
 const suspend = call(
   "suspend",
   fc.record({
@@ -108,10 +116,11 @@ const calls = fc.array(
     { arbitrary: start, weight: 4 },
     { arbitrary: acquire, weight: 5 },
     { arbitrary: append, weight: 3 },
+    { arbitrary: saveSnapshot, weight: 2 },
     { arbitrary: suspend, weight: 3 },
     { arbitrary: post, weight: 4 },
     { arbitrary: finish, weight: 2 },
-    ...[renew, resume, purge, purgeExpired, due].map((arbitrary) => ({ arbitrary, weight: 1 })),
+    ...[renew, read, resume, purge, purgeExpired, due].map((arbitrary) => ({ arbitrary, weight: 1 })),
   ),
   { minLength: 1, maxLength: 60, size: "max" },
 );
@@ -141,6 +150,8 @@ async function answers(
 ): Promise<unknown[]> {
   const given: unknown[] = [];
   for (const [label, run] of drawn) {
+    // It may take effect after what is called later.
+    if (isTogether && label.startsWith("saveSnapshot")) continue;
     const answer = run(store).then((value) => [label, value]);
     given.push(isTogether ? answer : await answer);
   }

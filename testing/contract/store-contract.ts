@@ -13,6 +13,7 @@ import { listingContract } from "./listing-contract";
 import { logContract } from "./log-contract";
 import { randomWorkloadContract } from "./random-workload-contract";
 import { sharingContract } from "./sharing-contract";
+import { snapshotContract } from "./snapshot-contract";
 
 export interface StoreFixture {
   /** Empty. */
@@ -37,6 +38,7 @@ export function storeContract(name: string, open: () => Promise<StoreFixture>): 
     leaseContract(store);
     logContract(store);
     inboxContract(store);
+    snapshotContract(store);
     endingContract(store);
     listingContract(store);
     sharingContract(() => fixture);

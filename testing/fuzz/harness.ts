@@ -13,6 +13,7 @@ import {
   MemoryStore,
   type Payloads,
   plainPayloads,
+  wholeLog,
 } from "@tidemark/store";
 import {
   type FaultHooks,
@@ -190,7 +191,9 @@ class Run {
       if (executionId !== rootId && !executionId.startsWith(`${rootId}~`)) continue;
       const execution = await this.#store.load(executionId);
       if (execution === undefined) continue;
-      loaded.set(executionId, { ...execution, head: await this.#whole(execution.head) });
+      const { snapshot: _snapshot, ...rest } = execution;
+      const entries = await wholeLog(this.#store, executionId);
+      loaded.set(executionId, { ...rest, entries, head: await this.#whole(execution.head) });
     }
     return loaded;
   }

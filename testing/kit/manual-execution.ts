@@ -62,9 +62,11 @@ export class ManualExecution {
   async open<Opened, Holder extends Opening<Opened>>(
     create: (head: ExecutionHead) => Holder & Opening<Opened>,
     mayInvoke: (barrenCount: number, previous: InvocationEnd) => boolean = () => true,
+    store: ExecutionStore = this.store,
   ): Promise<{ session: Holder; opened: Opened }> {
     const session = create(await this.acquire());
-    return { session, opened: await session.open(await this.load(), mayInvoke) };
+    const loaded = await store.load(this.executionId);
+    return { session, opened: await session.open(loaded as LoadedExecution, mayInvoke) };
   }
 
   /** Ends the invocation that holds the lease, as if it had seen the whole inbox; it is due again at once. */

@@ -16,7 +16,7 @@ import {
 } from "./operation.js";
 import type { OutsideEvent } from "./outside-event.js";
 import type { LogRecord } from "./record.js";
-import type { ExecutionState, Transition } from "./state.js";
+import { type ExecutionState, type Transition, timerOf } from "./state.js";
 import type { OperationUpdate } from "./update.js";
 import { endedAncestor, invalidUpdate } from "./validate-update.js";
 
@@ -128,11 +128,11 @@ class Draft {
       case "WAIT": {
         const end = at.getTime() + (update.WaitOptions?.WaitSeconds as number) * 1000;
         operation.WaitDetails = { ScheduledEndTimestamp: new Date(end) };
-        this.#timer("wait", operation, end, order);
+        this.#timer("wait", operation, end);
         break;
       }
       case "CALLBACK":
-        operation.CallbackDetails = this.#startCallback(update, operation, at, order);
+        operation.CallbackDetails = this.#startCallback(update, operation, at);
         break;
       case "CHAINED_INVOKE":
         operation.ChainedInvokeDetails = withoutUndefined({
@@ -145,12 +145,7 @@ class Draft {
     return operation;
   }
 
-  #startCallback(
-    update: OperationUpdate,
-    operation: Operation,
-    at: Date,
-    order: number,
-  ): Operation["CallbackDetails"] {
+  #startCallback(update: OperationUpdate, operation: Operation, at: Date): Operation["CallbackDetails"] {
     const { TimeoutSeconds, HeartbeatTimeoutSeconds } = update.CallbackOptions ?? {};
     const id = operation.Id as string;
     const details: NonNullable<Operation["CallbackDetails"]> = {
@@ -158,20 +153,20 @@ class Draft {
     };
     if (TimeoutSeconds !== undefined) {
       details.TimeoutSeconds = TimeoutSeconds;
-      this.#timer("callback_timeout", operation, at.getTime() + TimeoutSeconds * 1000, order);
+      this.#timer("callback_timeout", operation, at.getTime() + TimeoutSeconds * 1000);
     }
     if (HeartbeatTimeoutSeconds !== undefined) {
       const dueAtMs = at.getTime() + HeartbeatTimeoutSeconds * 1000;
       details.HeartbeatTimeoutSeconds = HeartbeatTimeoutSeconds;
       details.HeartbeatDueTimestamp = new Date(dueAtMs);
-      this.#timer("callback_heartbeat", operation, dueAtMs, order);
+      this.#timer("callback_heartbeat", operation, dueAtMs);
     }
     return details;
   }
 
   /** SUCCEED, FAIL and RETRY. */
   #end(update: OperationUpdate, current: Operation, at: Date, order: number): Operation {
-    if (update.Action === "RETRY") return this.#retry(update, current, at, order);
+    if (update.Action === "RETRY") return this.#retry(update, current, at);
     // What this draft has made nobody else has seen: a START and an end in one entry are one object.
     const isOwn = current !== this.#state.operations.get(current.Id as string);
     const operation: Operation = isOwn ? current : { ...current };
@@ -190,7 +185,7 @@ class Draft {
     return operation;
   }
 
-  #retry(update: OperationUpdate, current: Operation, at: Date, order: number): Operation {
+  #retry(update: OperationUpdate, current: Operation, at: Date): Operation {
     const dueAtMs = at.getTime() + (update.StepOptions?.NextAttemptDelaySeconds ?? 1) * 1000;
     const operation: Operation = {
       ...current,
@@ -202,7 +197,7 @@ class Draft {
         Error: update.Error,
       }),
     };
-    this.#timer("retry", operation, dueAtMs, order);
+    this.#timer("retry", operation, dueAtMs);
     return operation;
   }
 
@@ -233,7 +228,7 @@ class Draft {
         this.#settleCallback(current, "TIMED_OUT", at, order, { Error: timeoutError(event.reason) });
         break;
       case "callback_heartbeat":
-        this.#heartbeat(current, event.atMs, order);
+        this.#heartbeat(current, event.atMs);
         break;
       case "invoke_settled":
         this.#settle(current, event.outcome, at, order, {
@@ -277,7 +272,7 @@ class Draft {
     this.#put({ ...current, ...details, Status: status, EndTimestamp: at, SettleOrder: order });
   }
 
-  #heartbeat(current: Operation, atMs: number, order: number): void {
+  #heartbeat(current: Operation, atMs: number): void {
     const seconds = current.CallbackDetails?.HeartbeatTimeoutSeconds;
     const dueMs = current.CallbackDetails?.HeartbeatDueTimestamp?.getTime();
     if (seconds === undefined || dueMs === undefined || atMs + seconds * 1000 <= dueMs) return;
@@ -287,11 +282,11 @@ class Draft {
       CallbackDetails: { ...current.CallbackDetails, HeartbeatDueTimestamp: new Date(dueAtMs) },
     };
     this.#put(operation);
-    this.#timer("callback_heartbeat", operation, dueAtMs, order);
+    this.#timer("callback_heartbeat", operation, dueAtMs);
   }
 
-  #timer(kind: Timer["kind"], operation: Operation, dueAtMs: number, order: number): void {
-    this.#timers.push({ kind, operationId: operation.Id as string, dueAtMs, order });
+  #timer(kind: Timer["kind"], operation: Operation, dueAtMs: number): void {
+    this.#timers.push(timerOf(kind, operation, dueAtMs));
   }
 
   #put(operation: Operation): void {

@@ -1,13 +1,13 @@
-/** Owns what is due next: a queue in order of due time and then of creation. */
+/** Owns what is due next: a queue in order of due time and then of `order`. */
 
 /** Something that is due at a time. */
 export interface Due {
   readonly dueAtMs: number;
-  /** Order of creation: breaks ties. */
+  /** Breaks ties. */
   readonly order: number;
 }
 
-/** A timer of one operation. */
+/** A timer of one operation. It can be derived from the operation. */
 export interface Timer extends Due {
   readonly operationId: string;
   /** Which of the operation's timers this is. */

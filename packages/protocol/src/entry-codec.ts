@@ -14,7 +14,7 @@ import type { OperationUpdate } from "./update.js";
 /** Raised with every change of the format that an older reader would misread. */
 export const ENTRY_VERSION = 1;
 
-const TYPE_CODES = {
+export const TYPE_CODES = {
   STEP: "S",
   CONTEXT: "C",
   WAIT: "W",
@@ -31,11 +31,11 @@ const ACTION_CODES = {
   CANCEL: "c",
 } as const satisfies Record<OperationAction, string>;
 
-const TYPES = reversed(TYPE_CODES) as Record<string, OperationType>;
+export const TYPES = reversed(TYPE_CODES) as Record<string, OperationType>;
 const ACTIONS = reversed(ACTION_CODES) as Record<string, OperationAction>;
 
 /** The subtype that goes without saying. */
-const DEFAULT_SUB_TYPE: Partial<Record<OperationType, string>> = {
+export const DEFAULT_SUB_TYPE: Partial<Record<OperationType, string>> = {
   STEP: "Step",
   CONTEXT: "RunInChildContext",
   WAIT: "Wait",
@@ -257,11 +257,11 @@ function decodeOptions(encoded: EncodedUpdate, update: OperationUpdate): void {
 }
 
 /** `3-1-2` is in `3-1`; `3` is in none. */
-function prefixOf(id: string): string | undefined {
+export function prefixOf(id: string): string | undefined {
   const at = id.lastIndexOf("-");
   return at === -1 ? undefined : id.slice(0, at);
 }
 
-function reversed(codes: Record<string, string>): Record<string, string> {
+export function reversed(codes: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(codes).map(([name, code]) => [code, name]));
 }

@@ -52,19 +52,32 @@ export class ExecutionState {
     this.nowMs = transition.nowMs;
     this.nextOrder = transition.nextOrder;
     for (const operation of transition.operations) {
-      const id = operation.Id as string;
-      const isNew = (operation.StartOrder as number) >= firstOrder;
-      if (isNew && operation.ParentId !== undefined) {
-        const siblings = this.#children.get(operation.ParentId);
-        if (siblings === undefined) this.#children.set(operation.ParentId, [id]);
-        else siblings.push(id);
-      }
-      this.operations.set(id, operation);
-      if (operation.Type === "STEP") setMember(this.startedSteps, id, operation.Status === "STARTED");
-      else if (operation.Type === "CHAINED_INVOKE") setMember(this.openInvokes, id, !isSettled(operation));
+      this.#put(operation, (operation.StartOrder as number) >= firstOrder);
     }
     for (const timer of transition.timers) this.timers.add(timer);
     for (const id of transition.pruned) this.#dropDescendants(id);
+  }
+
+  /** Begins a new state with what another one was, in the order in which that one had it. */
+  restore(state: Pick<ExecutionState, "nowMs" | "nextOrder">, operations: readonly Operation[]): void {
+    this.nowMs = state.nowMs;
+    this.nextOrder = state.nextOrder;
+    for (const operation of operations) {
+      this.#put(operation, true);
+      for (const timer of timersOf(operation)) this.timers.add(timer);
+    }
+  }
+
+  #put(operation: Operation, isNew: boolean): void {
+    const id = operation.Id as string;
+    if (isNew && operation.ParentId !== undefined) {
+      const siblings = this.#children.get(operation.ParentId);
+      if (siblings === undefined) this.#children.set(operation.ParentId, [id]);
+      else siblings.push(id);
+    }
+    this.operations.set(id, operation);
+    if (operation.Type === "STEP") setMember(this.startedSteps, id, operation.Status === "STARTED");
+    else if (operation.Type === "CHAINED_INVOKE") setMember(this.openInvokes, id, !isSettled(operation));
   }
 
   #dropDescendants(id: string): void {
@@ -107,6 +120,33 @@ export class ExecutionState {
     }
     return false;
   }
+}
+
+/** One timer of an operation. Of those that are due together, the operation that was started first has the first. */
+export function timerOf(kind: Timer["kind"], operation: Operation, dueAtMs: number): Timer {
+  const started = operation.StartOrder as number;
+  // A callback can have two: its timeout comes before a heartbeat that is missed.
+  const order = kind === "callback_heartbeat" ? started + 0.5 : started;
+  return { kind, operationId: operation.Id as string, dueAtMs, order };
+}
+
+/** The timers that an operation waits for: those that its records have set and that still count. */
+export function timersOf(operation: Operation): Timer[] {
+  if (isSettled(operation)) return [];
+  const { StartTimestamp, WaitDetails, StepDetails, CallbackDetails } = operation;
+  const timer = (kind: Timer["kind"], dueAtMs: number): Timer => timerOf(kind, operation, dueAtMs);
+  const timers: Timer[] = [];
+  if (WaitDetails?.ScheduledEndTimestamp !== undefined)
+    timers.push(timer("wait", WaitDetails.ScheduledEndTimestamp.getTime()));
+  if (operation.Status === "PENDING" && StepDetails?.NextAttemptTimestamp !== undefined)
+    timers.push(timer("retry", StepDetails.NextAttemptTimestamp.getTime()));
+  if (CallbackDetails?.TimeoutSeconds !== undefined) {
+    const startMs = (StartTimestamp as Date).getTime();
+    timers.push(timer("callback_timeout", startMs + CallbackDetails.TimeoutSeconds * 1000));
+  }
+  if (CallbackDetails?.HeartbeatDueTimestamp !== undefined)
+    timers.push(timer("callback_heartbeat", CallbackDetails.HeartbeatDueTimestamp.getTime()));
+  return timers;
 }
 
 function setMember(set: Set<string>, id: string, isMember: boolean): void {

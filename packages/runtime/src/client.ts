@@ -25,6 +25,7 @@ import {
   type PostResult,
   plainPayloads,
   settleKey,
+  wholeLog,
 } from "@tidemark/store";
 import { type Clock, systemClock } from "./clock.js";
 import { describe, type ExecutionDescription, readable } from "./description.js";
@@ -194,9 +195,8 @@ export class DurableClient {
    */
   async history(executionId: string, options: { readonly payloads?: boolean } = {}): Promise<HistoryEvent[]> {
     const id = executionIdOf(executionId);
-    const loaded = await this.#store.load(id);
-    if (loaded === undefined) throw notFound(id);
-    const events = historyOf(loaded.head, loaded.entries);
+    const head = await this.#head(id);
+    const events = historyOf(head, await wholeLog(this.#store, id));
     return readHistory(events, options.payloads === false ? undefined : this.#payloads);
   }
 

@@ -1,6 +1,7 @@
 /** Owns the entry that fences off whoever runs an execution, where no barrier does (invariant 2). */
 
-import { type ExecutionStore, isHeldBy } from "@tidemark/store";
+import type { LogEntry } from "@tidemark/protocol";
+import { type ExecutionStore, isHeldBy, type LoadedExecution } from "@tidemark/store";
 import { uniqueId } from "./unique-id.js";
 
 interface Fence {
@@ -19,14 +20,24 @@ export async function fenceOff(
     const loaded = await store.load(executionId);
     if (loaded === undefined) return "missing";
     if (heldBy !== undefined && !isHeldBy(loaded.head, heldBy)) return "superseded";
+    const last = await lastEntry(store, executionId, loaded);
     const { appended } = await store.append(executionId, {
-      sequence: loaded.entries.length + 1,
+      sequence: (last?.sequence ?? 0) + 1,
       epoch: loaded.head.epoch,
       nonce: uniqueId(nowMs),
       // Time never runs backwards (invariant 13), also when the clock that started it was ahead.
-      atMs: Math.max(nowMs, loaded.entries.at(-1)?.atMs ?? loaded.head.startedAtMs),
+      atMs: Math.max(nowMs, last?.atMs ?? loaded.head.startedAtMs),
       records: [],
     });
     if (appended) return "fenced";
   }
+}
+
+async function lastEntry(
+  store: ExecutionStore,
+  executionId: string,
+  { entries, snapshot }: LoadedExecution,
+): Promise<LogEntry | undefined> {
+  if (entries.length > 0 || snapshot === undefined) return entries.at(-1);
+  return (await store.entries(executionId, snapshot.sequence - 1, 1))?.[0];
 }

@@ -49,7 +49,9 @@ interface InvocationOptions {
   /** Invocations in a row that may fail without recording anything. */
   readonly maxBarrenInvocations: number;
   readonly remainingTimeMs: () => number;
-  /** Told of an invocation that has failed and is tried again. */
+  /** As in {@link WorkerOptions}. */
+  readonly snapshotAfterBytes?: number | undefined;
+  /** Told of an invocation that has failed and is tried again, and of snapshots that failed. */
   readonly onFailed?: (error: TidemarkError) => void;
 }
 
@@ -61,6 +63,9 @@ const TIMEOUT: ErrorObject = { ErrorType: "TIDEMARK_EXECUTION_TIMEOUT" };
 
 /** Nobody takes it: what was abandoned has ended already. */
 const NOT_CALLED: DurableExecutionInvocationOutput = { Status: InvocationStatus.PENDING };
+
+/** A snapshot is not begun when the process may be gone so soon. */
+const SNAPSHOT_MS = 5000;
 
 /** Longer timers are for a later invocation: nothing runs for weeks. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -81,7 +86,7 @@ export class Invocation {
     this.epoch = options.head.epoch;
     this.#startedAtMs = options.clock.nowMs();
     const readsStandIns = Object.hasOwn(options.fn.handler, READS_STAND_INS);
-    this.#session = new Session({ ...options, readsStandIns });
+    this.#session = new Session({ ...options, readsStandIns, report: options.onFailed });
     this.#abandoned = new Promise((resolve) => {
       this.#abandon = resolve;
     });
@@ -99,7 +104,13 @@ export class Invocation {
     this.#abandon(error);
   }
 
+  /** Settles when nothing of it is under way any more, but for a snapshot of an invocation that was abandoned. */
   async run(): Promise<void> {
+    await this.#run();
+    if (!this.#isAbandoned) await this.#session.snapshots.saving;
+  }
+
+  async #run(): Promise<void> {
     const { store, head, maxBarrenInvocations } = this.#options;
     if (this.#options.clock.nowMs() >= head.timeoutAtMs) return this.#timeOut();
     const loaded = await store.load(this.executionId);
@@ -152,7 +163,10 @@ export class Invocation {
     }
     switch (output.Status) {
       case "PENDING":
-        return this.#suspend(await this.#end(undefined));
+        await this.#suspend(await this.#end(undefined));
+        // Now it costs nobody anything: the execution may already go on elsewhere.
+        if (this.#options.remainingTimeMs() >= SNAPSHOT_MS) this.#session.snapshots.save();
+        return;
       case "SUCCEEDED":
         return this.#finish("SUCCEEDED", { result: this.#session.largeResult ?? output.Result });
       case "FAILED":

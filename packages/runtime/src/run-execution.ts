@@ -30,6 +30,8 @@ export interface RunExecutionOptions {
   readonly startDelayMs?: number | undefined;
   /** Invocations in a row that may fail without recording anything before the execution is stopped. Default 10. */
   readonly maxBarrenInvocations?: number | undefined;
+  /** As in `WorkerOptions`. Default 131,072. */
+  readonly snapshotAfterBytes?: number | undefined;
   /** Told when the invocation fails and is tried again, and when a lease cannot be renewed. Default: `console.error`. */
   readonly onError?: ((error: unknown) => void) | undefined;
   readonly clock?: Clock | undefined;
@@ -87,6 +89,7 @@ export async function runExecution(options: RunExecutionOptions): Promise<boolea
     startDelayMs: options.startDelayMs,
     maxBarrenInvocations: options.maxBarrenInvocations ?? 10,
     remainingTimeMs: () => handOverAtMs - clock.nowMs(),
+    snapshotAfterBytes: options.snapshotAfterBytes,
     onFailed: options.onError ?? console.error,
   });
   const stopRenewing = renewLease(options, invocation, head);

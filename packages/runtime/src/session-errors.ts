@@ -1,6 +1,6 @@
 /** Owns the errors with which a session ends an invocation, or the execution. */
 
-import { DurableExecutionClientError } from "@tidemark/protocol";
+import { DurableExecutionClientError, TidemarkError } from "@tidemark/protocol";
 
 /** A result that no store entry can hold would not fit the next time either. */
 export function failForGood(error: unknown): never {
@@ -13,5 +13,14 @@ export function superseded(executionId: string, epoch: number): DurableExecution
   return new DurableExecutionClientError(
     `invocation ${epoch} of execution ${executionId} has been superseded; a newer one goes on`,
     { scope: "INVOCATION", code: "TIDEMARK_SUPERSEDED" },
+  );
+}
+
+export function snapshotFailed(executionId: string, cause: unknown): TidemarkError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new TidemarkError(
+    "TIDEMARK_SNAPSHOT_FAILED",
+    `execution ${executionId}: its snapshot could not be saved (${why}); nothing is lost, the next load reads more`,
+    { cause },
   );
 }

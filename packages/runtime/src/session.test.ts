@@ -103,9 +103,9 @@ describe("the token", () => {
       finish = resolve;
     });
     const store = storeWith(run.store, {
-      load: async (executionId) => {
+      inbox: async (executionId) => {
         await gate;
-        return run.store.load(executionId);
+        return run.store.inbox(executionId);
       },
     });
     const session = new Session({ store, clock: run.clock, head: await run.acquire(), inlineWaitMs: 0 });
@@ -385,11 +385,11 @@ describe("the inbox", () => {
   });
 
   it("is read once for each notice, and each event is recorded once", async () => {
-    let loads = 0;
+    let reads = 0;
     const store = storeWith(run.store, {
-      load: (executionId) => {
-        loads += 1;
-        return run.store.load(executionId);
+      inbox: (executionId) => {
+        reads += 1;
+        return run.store.inbox(executionId);
       },
     });
     const session = await openSession(store);
@@ -401,7 +401,7 @@ describe("the inbox", () => {
     session.inboxChanged();
     await send(session, []);
 
-    expect(loads).toBe(2);
+    expect(reads).toBe(2);
     expect(await run.log()).toEqual(["1: START 1", "2: callback_succeeded 1"]);
   });
 

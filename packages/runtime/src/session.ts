@@ -16,7 +16,7 @@ import {
   DurableExecutionClientError,
   type ExecutionHead,
   type ExecutionHostOptions,
-  ExecutionState,
+  type ExecutionState,
   type GetDurableExecutionStateResponse,
   type InvocationEnd,
   isRejection,
@@ -28,7 +28,6 @@ import {
   type OutsideEvent,
   type PayloadReader,
   readPayloads,
-  TidemarkError,
   type Transition,
   takeDueEvents,
 } from "@tidemark/protocol";
@@ -40,15 +39,17 @@ import {
   plainPayloads,
   settleKey,
 } from "@tidemark/store";
-import { countBarren, wasHandedOver } from "./barren.js";
+import { wasHandedOver } from "./barren.js";
 import type { Clock } from "./clock.js";
 import { entryParts } from "./entry-parts.js";
+import { FoldedLog } from "./folded-log.js";
 import { endsContext, isInvoke, settles } from "./record-kinds.js";
 import { failForGood, superseded } from "./session-errors.js";
 import { startChild } from "./session-invokes.js";
 import { writePayloads } from "./session-payloads.js";
+import { SessionSnapshots, type SnapshotOptions } from "./session-snapshots.js";
 
-interface SessionOptions {
+interface SessionOptions extends SnapshotOptions {
   readonly store: ExecutionStore;
   readonly clock: Clock;
   readonly head: ExecutionHead;
@@ -80,14 +81,14 @@ export class Session implements DurableExecutionClient {
   readonly executionId: string;
   readonly epoch: number;
   readonly hostOptions: ExecutionHostOptions;
+  readonly snapshots: SessionSnapshots;
   readonly #store: ExecutionStore;
   readonly #payloads: Payloads;
   readonly #readsStandIns: boolean;
   readonly #clock: Clock;
   readonly #head: ExecutionHead;
   readonly #nonce: string;
-  readonly #state: ExecutionState;
-  #sequence = 1;
+  readonly #log: FoldedLog;
   #attempts = 0;
   /** Sent, and not answered yet, or with a failure: it may be in the log. */
   #unanswered: Attempt | undefined;
@@ -109,7 +110,8 @@ export class Session implements DurableExecutionClient {
     this.#clock = clock;
     this.#head = head;
     this.#nonce = clock.random().toString(36).slice(2, 10);
-    this.#state = new ExecutionState(head.executionId, head.startedAtMs);
+    this.#log = new FoldedLog(head.executionId, head.startedAtMs);
+    this.snapshots = new SessionSnapshots(store, head.executionId, this.#log, options);
     this.hostOptions = {
       host: clock,
       inlineWaitMs: options.inlineWaitMs,
@@ -123,7 +125,11 @@ export class Session implements DurableExecutionClient {
   }
 
   get token(): string {
-    return checkpointToken(this.executionId, this.epoch, this.#sequence);
+    return checkpointToken(this.executionId, this.epoch, this.#log.nextSequence);
+  }
+
+  get #state(): ExecutionState {
+    return this.#log.state;
   }
 
   /** What the invocation has seen of the inbox (invariant 6). */
@@ -182,7 +188,9 @@ export class Session implements DurableExecutionClient {
     loaded: LoadedExecution,
     mayInvoke: (barrenCount: number, previous: InvocationEnd) => boolean,
   ): Promise<Opened> {
-    for (const entry of loaded.entries) this.#replay(entry);
+    if (loaded.snapshot !== undefined) await this.snapshots.restore(loaded.snapshot);
+    for (const entry of loaded.entries) this.#log.replay(entry);
+    this.snapshots.save();
     this.#inboxCount = loaded.head.inboxCount;
     if (this.epoch === 1) return { kind: "ready" };
     const nowMs = this.#clock.nowMs();
@@ -198,7 +206,7 @@ export class Session implements DurableExecutionClient {
       this.#postpone(events, nowMs);
       return { kind: "nothing-new" };
     }
-    const barren = isFailure ? countBarren(loaded.entries, previous) : 0;
+    const barren = isFailure ? this.#log.barrenCount(previous) : 0;
     if (events.length === 0 && !mayInvoke(barren, previous))
       return { kind: "barren", count: barren, previous };
     if (this.#isClosed) return { kind: "closed", previous };
@@ -223,19 +231,7 @@ export class Session implements DurableExecutionClient {
       heartbeats.map((event) => ({ event })),
       nowMs,
     );
-    if (!isRejection(transition)) this.#state.commit(transition);
-  }
-
-  #replay(entry: LogEntry): void {
-    const transition = apply(this.#state, entry.records, entry.atMs);
-    if (isRejection(transition)) {
-      throw new TidemarkError(
-        "TIDEMARK_LOG_CORRUPT",
-        `execution ${this.executionId}, log entry ${entry.sequence}: ${transition.rejected}; restore the store from a backup`,
-      );
-    }
-    this.#state.commit(transition);
-    this.#sequence = entry.sequence + 1;
+    if (!isRejection(transition)) this.#log.lookAhead(transition);
   }
 
   /** An invocation that has not said how it ended has died with its process. */
@@ -316,10 +312,10 @@ export class Session implements DurableExecutionClient {
     const mayTimeOut = due.some(({ event }) => event.kind === "callback_timed_out");
     if (!this.#hasNews && !mayTimeOut) return this.#outsideEvents([], due, nowMs);
     this.#hasNews = false;
-    const loaded = await this.#store.load(this.executionId);
-    if (loaded === undefined) return [];
-    this.#inboxCount = loaded.head.inboxCount;
-    return this.#outsideEvents(loaded.inbox, due, nowMs);
+    const inbox = await this.#store.inbox(this.executionId);
+    if (inbox === undefined) return [];
+    this.#inboxCount = inbox.inboxCount;
+    return this.#outsideEvents(inbox.events, due, nowMs);
   }
 
   /** What time and others have brought about, in the order in which it happened. */
@@ -452,8 +448,7 @@ export class Session implements DurableExecutionClient {
     } finally {
       this.#isAppending = false;
     }
-    this.#sequence += 1;
-    this.#state.commit(transition);
+    this.#log.commit(entry, transition);
     return transition.operations as Operation[];
   }
 
@@ -474,7 +469,7 @@ export class Session implements DurableExecutionClient {
     const transition = this.#transition(records, nowMs);
     this.#attempts += 1;
     const entry: LogEntry = {
-      sequence: this.#sequence,
+      sequence: this.#log.nextSequence,
       epoch: this.epoch,
       nonce: `${this.#nonce}${this.#attempts}`,
       atMs: transition.nowMs,

@@ -9,6 +9,7 @@ import { type ErrorObject, type ExecutionHead, TidemarkError, valueText } from "
 import type { ExecutionStore } from "@tidemark/store";
 import { WORKER_STOPPED } from "./barren.js";
 import { type Clock, systemClock } from "./clock.js";
+import { SNAPSHOT_AFTER_BYTES } from "./folded-log.js";
 import { Invocation, type RegisteredFunction } from "./invocation.js";
 import { type FunctionToRun, registeredFunction } from "./registration.js";
 import { requireStore } from "./require-store.js";
@@ -27,6 +28,12 @@ export interface WorkerOptions {
   readonly inlineWaitMs?: number;
   /** Invocations in a row that may fail without recording anything before the execution is stopped. Default 10. */
   readonly maxBarrenInvocations?: number;
+  /**
+   * How much an execution's log grows, in bytes, before a snapshot of what is live is considered. One is saved when
+   * what is live is at most half of what the next load would read. `0`: a snapshot at every suspension, for tests;
+   * `Infinity`: none. Default 131,072.
+   */
+  readonly snapshotAfterBytes?: number;
   /** Stop claiming and drain on SIGTERM; when all workers of the process have, the signal ends it. Default true. */
   readonly drainOnSigterm?: boolean;
   /** How long draining waits for running invocations. Milliseconds, default 10,000. */
@@ -77,6 +84,7 @@ export class Worker {
   readonly #inlineWaitMs: number;
   readonly #maxBarrenInvocations: number;
   readonly #drainMs: number;
+  readonly #snapshotAfterBytes: number;
   readonly #onError: (error: unknown) => void;
   /** The newest start, unless a stop has followed it. */
   #started: Promise<void> | undefined;
@@ -105,6 +113,7 @@ export class Worker {
     this.#inlineWaitMs = wholeNumber("inlineWaitMs", options.inlineWaitMs ?? 0, 0);
     this.#maxBarrenInvocations = wholeNumber("maxBarrenInvocations", options.maxBarrenInvocations ?? 10, 1);
     this.#drainMs = wholeNumber("drainMs", options.drainMs ?? 10_000, 0);
+    this.#snapshotAfterBytes = bytesOf(options.snapshotAfterBytes ?? SNAPSHOT_AFTER_BYTES);
     this.#onError = harmless(options.onError ?? ((error) => console.error("[tidemark]", error)));
     const functions = Object.entries(Object(options.functions) as WorkerOptions["functions"]);
     if (functions.length === 0) {
@@ -271,6 +280,7 @@ export class Worker {
       inlineWaitMs: this.#inlineWaitMs,
       maxBarrenInvocations: this.#maxBarrenInvocations,
       remainingTimeMs: () => Number.POSITIVE_INFINITY,
+      snapshotAfterBytes: this.#snapshotAfterBytes,
       onFailed: this.#onError,
     });
     this.#active.set(head.executionId, invocation);
@@ -326,6 +336,10 @@ export class Worker {
     this.#idleListeners = [];
     for (const listener of listeners) listener();
   }
+}
+
+function bytesOf(value: number): number {
+  return value === Number.POSITIVE_INFINITY ? value : wholeNumber("snapshotAfterBytes", value, 0);
 }
 
 function wholeNumber(field: string, value: number, least: number): number {

@@ -12,10 +12,12 @@ import type {
   ListPage,
   ListRequest,
   LoadedExecution,
+  LoadedInbox,
   NewExecution,
   Payloads,
   PostRequest,
   PostResult,
+  SnapshotRequest,
   StoreManifest,
   SuspendRequest,
 } from "@tidemark/store";
@@ -30,6 +32,7 @@ import { Log, MAX_ENTRY_BYTES } from "./log.js";
 import { type DynamoDbStoreOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import { Removal } from "./removal.js";
 import { Requests } from "./requests.js";
+import { Snapshots } from "./snapshots.js";
 import { closedError } from "./store-errors.js";
 import { ensureTable } from "./table.js";
 import { after } from "./turn.js";
@@ -78,6 +81,7 @@ export class DynamoDbStore implements ExecutionStore {
   readonly #heads: Heads;
   readonly #inbox: Inbox;
   readonly #log: Log;
+  readonly #snapshots: Snapshots;
   readonly #dueIndex: DueIndex;
   readonly #listing: Listing;
   readonly #removal: Removal;
@@ -101,6 +105,7 @@ export class DynamoDbStore implements ExecutionStore {
     this.#heads = new Heads(requests, context, this.#known, onWritten);
     this.#inbox = new Inbox(requests, context, this.#known, this.#heads, onWritten);
     this.#log = new Log(requests, context, this.#known, this.#heads);
+    this.#snapshots = new Snapshots(requests, this.#heads);
     this.#listing = new Listing(requests, context);
     this.#removal = new Removal(requests, this.#heads, shards);
     this.#functions = new Functions(requests);
@@ -178,6 +183,18 @@ export class DynamoDbStore implements ExecutionStore {
     });
   }
 
+  inbox(executionId: string): Promise<LoadedInbox | undefined> {
+    return this.#run([executionId], async () => {
+      const inbox = await this.#log.inbox(executionId);
+      if (inbox !== undefined) this.#foreign.saw(executionId, inbox.inboxCount);
+      return inbox;
+    });
+  }
+
+  entries(executionId: string, afterSequence: number, limit: number): Promise<LogEntry[] | undefined> {
+    return this.#run([executionId], () => this.#log.entries(executionId, afterSequence, limit));
+  }
+
   acquire(request: AcquireRequest): Promise<ExecutionHead | undefined> {
     const { executionId } = request;
     return this.#run([executionId], async () => {
@@ -198,6 +215,12 @@ export class DynamoDbStore implements ExecutionStore {
 
   append(executionId: string, entry: LogEntry): Promise<{ appended: boolean; existing?: LogEntry }> {
     return this.#run([executionId], () => this.#log.append(executionId, entry));
+  }
+
+  saveSnapshot(request: SnapshotRequest): Promise<boolean> {
+    // After what was asked for before; but what is asked for next does not wait for so many writes.
+    const mayBegin = this.#run([request.executionId], async () => {});
+    return this.#underWayUntil(mayBegin.then(() => this.#snapshots.save(request)));
   }
 
   suspend(request: SuspendRequest): Promise<"suspended" | "inbox" | "superseded"> {
@@ -307,7 +330,10 @@ export class DynamoDbStore implements ExecutionStore {
 
   #run<T>(concern: Concern, work: () => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) return Promise.reject(closedError(this.#options.tableName));
-    const done = this.#order.run(concern, work);
+    return this.#underWayUntil(this.#order.run(concern, work));
+  }
+
+  #underWayUntil<T>(done: Promise<T>): Promise<T> {
     this.#underWay.add(done);
     const settled = () => {
       this.#underWay.delete(done);

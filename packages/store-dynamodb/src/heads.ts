@@ -12,6 +12,7 @@ import { isTerminal } from "@tidemark/protocol";
 import {
   type AcquireRequest,
   acquiredHead,
+  hasEndedForGood,
   hasUnseenEvent,
   isHeldBy,
   type NewExecution,
@@ -20,7 +21,15 @@ import {
   type SuspendRequest,
   suspendedHead,
 } from "@tidemark/store";
-import { headItem, headKey, type ItemContext, inputItem, type StoredHead, storedHeadOf } from "./items.js";
+import {
+  headItem,
+  headKey,
+  type ItemContext,
+  inputItem,
+  type SnapshotPointer,
+  type StoredHead,
+  storedHeadOf,
+} from "./items.js";
 import { inputSortKey } from "./keys.js";
 import type { KnownExecutions } from "./known-executions.js";
 import type { Requests } from "./requests.js";
@@ -114,6 +123,7 @@ export class Heads {
       previousNonce: undefined,
       leaseNonce: undefined,
       hasInputApart,
+      snapshot: undefined,
     };
     // The input before the head that names it; if the head is refused, the input goes with the TTL.
     if (hasInputApart) await this.#putInput(stored, input);
@@ -163,6 +173,24 @@ export class Heads {
       head?.status === "STOPPED" ? { value: true, next: resumedHead(head, nowMs) } : { value: false },
     );
     return value;
+  }
+
+  /**
+   * Points at a snapshot whose parts are there. Gives the head before, or nothing when the execution is another one
+   * by now, has ended for good, or has a snapshot of as many entries.
+   */
+  async pointAt(before: StoredHead, snapshot: SnapshotPointer): Promise<StoredHead | undefined> {
+    const { executionId } = before.head;
+    for (let stored: StoredHead | undefined = before; takesSnapshot(stored, snapshot.sequence); ) {
+      if (stored.generation !== before.generation) return undefined;
+      const tried: StoredHead = { ...successor(stored, stored.head), snapshot };
+      const refused = await this.put(tried, stored);
+      if (refused === undefined) return stored;
+      const found = this.found(executionId, refused.found);
+      if (found !== undefined && isWrittenBy(found, tried)) return stored;
+      stored = found;
+    }
+    return undefined;
   }
 
   /**
@@ -255,6 +283,12 @@ export class Heads {
     const bytes = itemBytes(item);
     if (bytes > MAX_ITEM_BYTES) throw itemTooLargeError(this.#context.tableName, what, bytes, MAX_ITEM_BYTES);
   }
+}
+
+/** Whether a snapshot of so many entries is of use to the execution. */
+export function takesSnapshot(stored: StoredHead | undefined, sequence: number): stored is StoredHead {
+  if (stored === undefined || hasEndedForGood(stored.head.status)) return false;
+  return (stored.snapshot?.sequence ?? 0) < sequence;
 }
 
 /** The same execution with its next head. */

@@ -23,6 +23,7 @@ import {
   inputSortKey,
   listSortKey,
   shardOf,
+  snapshotSortKey,
 } from "./keys.js";
 import { versionError } from "./store-errors.js";
 import { type Item, itemBytes, numberOf, textAttribute, textOf } from "./text-attribute.js";
@@ -43,6 +44,13 @@ export interface StoredHead {
   /** Of the write that took the newest lease. */
   readonly leaseNonce: string | undefined;
   readonly hasInputApart: boolean;
+  /** All of its parts were there before this was written. */
+  readonly snapshot: SnapshotPointer | undefined;
+}
+
+export interface SnapshotPointer {
+  readonly sequence: number;
+  readonly parts: number;
 }
 
 /** Names the table in errors. */
@@ -67,7 +75,7 @@ export function ttlOf({ timeoutAtMs, retentionMs }: Pick<NewExecution, "timeoutA
 }
 
 export async function headItem(stored: StoredHead, { shards }: ItemContext): Promise<Item> {
-  const { head, generation, nonce, previousNonce, leaseNonce, hasInputApart } = stored;
+  const { head, generation, nonce, previousNonce, leaseNonce, hasInputApart, snapshot } = stored;
   const item: Item = {
     ...headKey(head.executionId),
     ...ttlOf(head),
@@ -97,6 +105,8 @@ export async function headItem(stored: StoredHead, { shards }: ItemContext): Pro
   put("pe", head.parent?.executionId);
   put("po", head.parent?.operationId);
   put("li", json(head.lastInvocation));
+  putNumber("ss", snapshot?.sequence);
+  putNumber("sp", snapshot?.parts);
   putNumber("iv", head.invokedAtMs);
   putNumber("en", head.endedAtMs);
   if (hasInputApart) item.ip = { N: "1" };
@@ -167,7 +177,27 @@ export function storedHeadOf(item: Item, { tableName }: ItemContext): StoredHead
     previousNonce: item.m?.S,
     leaseNonce: item.l?.S,
     hasInputApart: item.ip !== undefined,
+    snapshot: snapshotPointerOf(item),
   };
+}
+
+function snapshotPointerOf({ ss, sp }: Item): SnapshotPointer | undefined {
+  const sequence = numberOf(ss);
+  const parts = numberOf(sp);
+  return sequence === undefined || parts === undefined ? undefined : { sequence, parts };
+}
+
+export async function snapshotItem(
+  stored: StoredHead,
+  sequence: number,
+  part: number,
+  text: string,
+): Promise<Item> {
+  const item = {
+    ...itemKey(stored.head.executionId, snapshotSortKey(stored.generation, sequence, part)),
+    ...ttlOf(stored.head),
+  };
+  return { ...item, e: await textAttribute(text, itemBytes(item)) };
 }
 
 export async function inputItem(stored: StoredHead, input: string): Promise<Item> {

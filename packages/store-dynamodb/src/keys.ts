@@ -13,6 +13,11 @@ export const HEAD_SORT_KEY = "H";
 
 /** Room for 10^10 entries of one execution. */
 const SEQUENCE_DIGITS = 10;
+const MAX_SEQUENCE = 10 ** SEQUENCE_DIGITS - 1;
+/** Room for 10^5 parts of a snapshot. */
+const PART_DIGITS = 5;
+/** Sorts after all that follows a prefix: generations and numbers are of letters, digits and `-`. */
+const AFTER_ALL = "~";
 /** Milliseconds until the year 33658. */
 const TIME_DIGITS = 15;
 
@@ -31,7 +36,11 @@ export function entryPrefix(generation: string): string {
 }
 
 export function entrySortKey(generation: string, sequence: number): string {
-  return entryPrefix(generation) + String(sequence).padStart(SEQUENCE_DIGITS, "0");
+  return entryPrefix(generation) + digits(sequence);
+}
+
+function digits(sequence: number): string {
+  return String(sequence).padStart(SEQUENCE_DIGITS, "0");
 }
 
 export function eventPrefix(generation: string): string {
@@ -49,6 +58,30 @@ export function inputSortKey(generation: string): string {
 /** Whether an item beside the head belongs to the execution with this generation. */
 export function isOfGeneration(sortKey: string, generation: string): boolean {
   return sortKey.split("#", 2)[1] === generation;
+}
+
+/** Newer snapshots come first: reading up to one passes over what is left of older ones. */
+export function snapshotPrefix(generation: string, sequence: number): string {
+  return `S#${generation}#${digits(MAX_SEQUENCE - sequence)}#`;
+}
+
+export function snapshotSortKey(generation: string, sequence: number, part: number): string {
+  return snapshotPrefix(generation, sequence) + String(part).padStart(PART_DIGITS, "0");
+}
+
+/** The first and the last sort key of a range. */
+export type KeyRange = readonly [first: string, last: string];
+
+/** The head and all events. */
+export const HEAD_AND_INBOX: KeyRange = [HEAD_SORT_KEY, `I${AFTER_ALL}`];
+
+export function entriesAfter(generation: string, sequence: number): KeyRange {
+  return [entrySortKey(generation, sequence + 1), entrySortKey(generation, MAX_SEQUENCE)];
+}
+
+/** Entries after a snapshot, the input and the snapshot. */
+export function snapshotAndLater(generation: string, sequence: number): KeyRange {
+  return [entrySortKey(generation, sequence + 1), snapshotPrefix(generation, sequence) + AFTER_ALL];
 }
 
 /** Sorts by start and then by id. */

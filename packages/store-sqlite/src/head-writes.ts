@@ -3,7 +3,7 @@
  * head, decide with the functions that all stores share, write what they give.
  */
 
-import { type ExecutionHead, isTerminal } from "@tidemark/protocol";
+import { decodeEntry, type ExecutionHead, isTerminal } from "@tidemark/protocol";
 import {
   type AcquireRequest,
   acquiredHead,
@@ -18,6 +18,7 @@ import {
   type PostRequest,
   type PostResult,
   resumedHead,
+  type SnapshotRequest,
   type SuspendRequest,
   suspendedHead,
   wokenHead,
@@ -45,6 +46,10 @@ export class HeadWrites {
     return numbered(this.#statements.head.get(storedText(executionId)));
   }
 
+  readWithoutInput(executionId: string): Numbered | undefined {
+    return numbered(this.#statements.headWithoutInput.get(storedText(executionId)));
+  }
+
   start(execution: NewExecution, changed: Changed): { created: boolean; head: ExecutionHead } {
     const { executionId, input } = execution;
     const head = newHead(execution);
@@ -67,7 +72,7 @@ export class HeadWrites {
   }
 
   suspend(request: SuspendRequest, changed: Changed): "suspended" | "inbox" | "superseded" {
-    const found = this.#readWithoutInput(request.executionId);
+    const found = this.readWithoutInput(request.executionId);
     if (found === undefined || !isHeldBy(found.head, request.epoch)) return "superseded";
     const before = found.head;
     const isWoken = hasUnseenEvent(before, request);
@@ -80,7 +85,7 @@ export class HeadWrites {
   }
 
   finish(request: FinishRequest, changed: Changed): "finished" | "ended" | "superseded" {
-    const found = this.#readWithoutInput(request.executionId);
+    const found = this.readWithoutInput(request.executionId);
     if (found === undefined) return "superseded";
     if (isTerminal(found.head.status)) return "ended";
     if (request.epoch !== undefined && found.head.epoch !== request.epoch) return "superseded";
@@ -93,7 +98,7 @@ export class HeadWrites {
   }
 
   resume(executionId: string, nowMs: number, changed: Changed): boolean {
-    const found = this.#readWithoutInput(executionId);
+    const found = this.readWithoutInput(executionId);
     if (found?.head.status !== "STOPPED") return false;
     this.#saveEnd(found.number, resumedHead(found.head, nowMs));
     changed(executionId);
@@ -102,7 +107,7 @@ export class HeadWrites {
 
   post(request: PostRequest, changed: Changed): PostResult {
     const { executionId, key, event, nowMs } = request;
-    const found = this.#readWithoutInput(executionId);
+    const found = this.readWithoutInput(executionId);
     if (found === undefined) return { kind: "unknown" };
     const { number, head } = found;
     if (hasEndedForGood(head.status)) return { kind: "ended", status: head.status };
@@ -118,8 +123,16 @@ export class HeadWrites {
     return { kind: "posted" };
   }
 
+  saveSnapshot({ executionId, sequence, nonce, text }: SnapshotRequest): boolean {
+    const found = this.readWithoutInput(executionId);
+    if (found === undefined || hasEndedForGood(found.head.status)) return false;
+    const entry: string | undefined = this.#statements.entry.get(storedText(executionId), sequence)?.entry;
+    if (entry === undefined || decodeEntry(entry, sequence).nonce !== nonce) return false;
+    return this.#statements.putSnapshot.run(found.number, sequence, storedText(text)).changes === 1;
+  }
+
   purge(executionId: string): boolean {
-    const found = this.#readWithoutInput(executionId);
+    const found = this.readWithoutInput(executionId);
     if (found === undefined || !isTerminal(found.head.status)) return false;
     this.#delete(found.number);
     return true;
@@ -141,10 +154,6 @@ export class HeadWrites {
 
   #event(number: number, key: string): string | undefined {
     return this.#statements.event.get(number, storedText(key))?.event;
-  }
-
-  #readWithoutInput(executionId: string): Numbered | undefined {
-    return numbered(this.#statements.headWithoutInput.get(storedText(executionId)));
   }
 
   #saveLive(number: number, head: ExecutionHead): void {

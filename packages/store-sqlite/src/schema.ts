@@ -81,6 +81,17 @@ INSERT INTO meta VALUES ('format', ${FORMAT_VERSION});
 PRAGMA application_id = ${APPLICATION_ID};
 `;
 
+/**
+ * Came later, and an older reader of the same file is not misled by it: the trigger removes a snapshot whoever removes
+ * its execution, before the number is used again.
+ */
+const ADDITIONS = `
+CREATE TABLE IF NOT EXISTS snapshots (number INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, snapshot TEXT NOT NULL);
+CREATE TRIGGER IF NOT EXISTS snapshots_removed AFTER DELETE ON executions BEGIN
+  DELETE FROM snapshots WHERE number = old.number;
+END;
+`;
+
 /** Whether the file has our tables already. Reads only. @throws TidemarkError `TIDEMARK_STORE_PATH`, `TIDEMARK_STORE_VERSION`. */
 export function hasSchema(database: DatabaseSyncInstance, path: string): boolean {
   const applicationId = database.prepare("PRAGMA application_id").get().application_id;
@@ -107,6 +118,7 @@ export function createSchema(database: DatabaseSyncInstance, path: string): void
   database.exec("BEGIN IMMEDIATE");
   try {
     if (!hasSchema(database, path)) database.exec(SCHEMA);
+    database.exec(ADDITIONS);
     database.exec("COMMIT");
   } catch (error) {
     if (database.isTransaction) database.exec("ROLLBACK");

@@ -13,10 +13,12 @@ import {
   type ListPage,
   type ListRequest,
   type LoadedExecution,
+  type LoadedInbox,
   type NewExecution,
   type Payloads,
   type PostRequest,
   type PostResult,
+  type SnapshotRequest,
   type StoreManifest,
   type SuspendRequest,
 } from "@tidemark/store";
@@ -148,15 +150,44 @@ export class SqliteStore implements ExecutionStore {
       const found = this.#heads.read(executionId);
       if (found === undefined) return undefined;
       const { number, head } = found;
-      const entries = this.#statements.entries.all(number) as { sequence: number; entry: string }[];
-      return { head, entries, inbox: this.#statements.inbox.all(number) as InboxRow[] };
+      const snapshot = this.#statements.snapshot.get(number) as SnapshotRow | undefined;
+      const rows = this.#statements.entries.all(number, snapshot?.sequence ?? 0, -1) as EntryRow[];
+      return { head, snapshot, rows, inbox: this.#statements.inbox.all(number) as InboxRow[] };
     });
     if (loaded === undefined) return undefined;
+    const { head, snapshot, rows, inbox } = loaded;
     return {
-      head: loaded.head,
-      entries: loaded.entries.map(({ entry, sequence }) => decodeEntry(entry, sequence)),
-      inbox: loaded.inbox.map(inboxEventOf),
+      head,
+      ...(snapshot === undefined
+        ? {}
+        : { snapshot: { sequence: snapshot.sequence, text: textOf(snapshot.snapshot) } }),
+      entries: rows.map(entryOf),
+      inbox: inbox.map(inboxEventOf),
     };
+  }
+
+  async inbox(executionId: string): Promise<LoadedInbox | undefined> {
+    const loaded = await this.#work.submit("read", () => {
+      const found = this.#heads.readWithoutInput(executionId);
+      if (found === undefined) return undefined;
+      const rows = this.#statements.inbox.all(found.number) as InboxRow[];
+      return { inboxCount: found.head.inboxCount, rows };
+    });
+    if (loaded === undefined) return undefined;
+    return { inboxCount: loaded.inboxCount, events: loaded.rows.map(inboxEventOf) };
+  }
+
+  async entries(executionId: string, afterSequence: number, limit: number): Promise<LogEntry[] | undefined> {
+    const rows = await this.#work.submit("read", () => {
+      const found = this.#heads.readWithoutInput(executionId);
+      if (found === undefined) return undefined;
+      return this.#statements.entries.all(found.number, afterSequence, limit) as EntryRow[];
+    });
+    return rows?.map(entryOf);
+  }
+
+  saveSnapshot(request: SnapshotRequest): Promise<boolean> {
+    return this.#work.submit("write", () => this.#heads.saveSnapshot(request));
   }
 
   acquire(request: AcquireRequest): Promise<ExecutionHead | undefined> {
@@ -299,6 +330,20 @@ export class SqliteStore implements ExecutionStore {
     const bytes = Buffer.byteLength(text);
     if (bytes > MAX_ENTRY_BYTES) throw entryTooLargeError(this.#path, sequence, bytes, MAX_ENTRY_BYTES);
   }
+}
+
+interface EntryRow {
+  readonly sequence: number;
+  readonly entry: string;
+}
+
+function entryOf({ entry, sequence }: EntryRow): LogEntry {
+  return decodeEntry(entry, sequence);
+}
+
+interface SnapshotRow {
+  readonly sequence: number;
+  readonly snapshot: StoredText;
 }
 
 interface DueRow {

@@ -36,7 +36,13 @@ const SQL = {
   entry: `SELECT entry FROM log WHERE position = (${NUMBER} << ${SEQUENCE_BITS} | ?2)`,
   entries: `
     SELECT position & ${MAX_SEQUENCE} AS sequence, entry FROM log
-    WHERE position BETWEEN ?1 << ${SEQUENCE_BITS} AND ?1 << ${SEQUENCE_BITS} | ${MAX_SEQUENCE} ORDER BY position`,
+    WHERE position BETWEEN (?1 << ${SEQUENCE_BITS} | (?2 + 1)) AND (?1 << ${SEQUENCE_BITS} | ${MAX_SEQUENCE})
+    ORDER BY position LIMIT ?3`,
+
+  snapshot: "SELECT sequence, snapshot FROM snapshots WHERE number = ?",
+  putSnapshot: `
+    INSERT INTO snapshots VALUES (?, ?, ?) ON CONFLICT DO UPDATE
+    SET sequence = excluded.sequence, snapshot = excluded.snapshot WHERE sequence < excluded.sequence`,
 
   event: "SELECT event FROM inbox WHERE number = ? AND key = ?",
   // A replaced row gets a new `arrival`: order of arrival.

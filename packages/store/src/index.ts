@@ -35,9 +35,13 @@ export type {
   ListPage,
   ListRequest,
   LoadedExecution,
+  LoadedInbox,
   NewExecution,
   PostRequest,
   PostResult,
+  SnapshotRequest,
+  StoredSnapshot,
   StoreManifest,
   SuspendRequest,
 } from "./port.js";
+export { wholeLog } from "./whole-log.js";

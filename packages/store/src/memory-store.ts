@@ -27,9 +27,12 @@ import type {
   ListPage,
   ListRequest,
   LoadedExecution,
+  LoadedInbox,
   NewExecution,
   PostRequest,
   PostResult,
+  SnapshotRequest,
+  StoredSnapshot,
   StoreManifest,
   SuspendRequest,
 } from "./port.js";
@@ -37,6 +40,7 @@ import type {
 interface StoredExecution {
   head: ExecutionHead;
   readonly entries: LogEntry[];
+  snapshot: StoredSnapshot | undefined;
   readonly inbox: Map<string, InboxEvent>;
   readonly order: number;
 }
@@ -86,6 +90,7 @@ export class MemoryStore implements ExecutionStore {
     this.#executions.set(execution.executionId, {
       head,
       entries: [],
+      snapshot: undefined,
       inbox: new Map(),
       order: this.#order++,
     });
@@ -101,7 +106,23 @@ export class MemoryStore implements ExecutionStore {
   async load(executionId: string): Promise<LoadedExecution | undefined> {
     const stored = this.#executions.get(executionId);
     if (stored === undefined) return undefined;
-    return { head: stored.head, entries: [...stored.entries], inbox: [...stored.inbox.values()] };
+    const { head, snapshot, entries, inbox } = stored;
+    return {
+      head,
+      ...(snapshot === undefined ? {} : { snapshot }),
+      entries: entries.slice(snapshot?.sequence ?? 0),
+      inbox: [...inbox.values()],
+    };
+  }
+
+  async inbox(executionId: string): Promise<LoadedInbox | undefined> {
+    const stored = this.#executions.get(executionId);
+    if (stored === undefined) return undefined;
+    return { inboxCount: stored.head.inboxCount, events: [...stored.inbox.values()] };
+  }
+
+  async entries(executionId: string, afterSequence: number, limit: number): Promise<LogEntry[] | undefined> {
+    return this.#executions.get(executionId)?.entries.slice(afterSequence, afterSequence + limit);
   }
 
   async acquire(request: AcquireRequest): Promise<ExecutionHead | undefined> {
@@ -127,6 +148,15 @@ export class MemoryStore implements ExecutionStore {
     if (entry.sequence !== stored.entries.length + 1) return { appended: false };
     stored.entries.push(entry);
     return { appended: true };
+  }
+
+  async saveSnapshot({ executionId, sequence, nonce, text }: SnapshotRequest): Promise<boolean> {
+    const stored = this.#executions.get(executionId);
+    if (stored === undefined || hasEndedForGood(stored.head.status)) return false;
+    if (stored.entries[sequence - 1]?.nonce !== nonce) return false;
+    if (stored.snapshot !== undefined && stored.snapshot.sequence >= sequence) return false;
+    stored.snapshot = { sequence, text };
+    return true;
   }
 
   async suspend(request: SuspendRequest): Promise<"suspended" | "inbox" | "superseded"> {

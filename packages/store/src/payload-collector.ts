@@ -7,11 +7,12 @@
  * of the tree; and when it is old.
  */
 
-import { childExecutionId } from "@tidemark/protocol";
+import { childExecutionId, type LogEntry } from "@tidemark/protocol";
 import { hasEndedForGood } from "./head.js";
 import type { StoredPayload } from "./payload-store.js";
 import { parsePayloadKey } from "./payloads.js";
-import type { ExecutionStore, LoadedExecution } from "./port.js";
+import type { ExecutionStore } from "./port.js";
+import { wholeLog } from "./whole-log.js";
 
 export interface CollectOptions {
   /** The store with its `payloads`. */
@@ -83,18 +84,20 @@ async function orphansOf(
     executionId !== undefined && orphans.length > 0;
     executionId = open.pop()
   ) {
-    const loaded = await store.load(executionId);
-    if (loaded === undefined) continue;
+    const head = await store.head(executionId);
+    if (head === undefined) continue;
     // One that was stopped can be resumed, and one that runs may be about to point at anything.
-    if (!hasEndedForGood(loaded.head.status)) return [];
-    const recorded = JSON.stringify(loaded);
+    if (!hasEndedForGood(head.status)) return [];
+    // The history stays readable, also where a snapshot stands for it.
+    const entries = await wholeLog(store, executionId);
+    const recorded = JSON.stringify([head, entries, await store.inbox(executionId)]);
     orphans = orphans.filter(({ hash }) => !recorded.includes(hash));
-    open.push(...childrenOf(executionId, loaded));
+    open.push(...childrenOf(executionId, entries));
   }
   return orphans;
 }
 
-function childrenOf(executionId: string, { entries }: LoadedExecution): string[] {
+function childrenOf(executionId: string, entries: readonly LogEntry[]): string[] {
   return entries.flatMap(({ records }) =>
     records.flatMap(({ update }) =>
       update?.Type === "CHAINED_INVOKE" && update.Id !== undefined

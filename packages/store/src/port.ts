@@ -37,12 +37,37 @@ export interface NewExecution {
   readonly retentionMs: number;
 }
 
+/** What entries come to, up to one of them. It is derived from them, and can be made from them again. */
+export interface StoredSnapshot {
+  /** The newest entry that it stands for. */
+  readonly sequence: number;
+  /** Made by `encodeSnapshot`; `undefined` when it is damaged. */
+  readonly text: string | undefined;
+}
+
 export interface LoadedExecution {
   readonly head: ExecutionHead;
-  /** In order, without gaps, from sequence 1. */
+  /** Stands for the entries that are not given. Absent: all are given. */
+  readonly snapshot?: StoredSnapshot | undefined;
+  /** In order, without gaps, from the one after the snapshot. */
   readonly entries: readonly LogEntry[];
   /** In the order of arrival. Events that the log has taken in may still be here. */
   readonly inbox: readonly InboxEvent[];
+}
+
+export interface LoadedInbox {
+  /** What the events below come to, for `SuspendRequest.inboxCount`. */
+  readonly inboxCount: number;
+  /** As in {@link LoadedExecution}. */
+  readonly events: readonly InboxEvent[];
+}
+
+export interface SnapshotRequest {
+  readonly executionId: string;
+  readonly sequence: number;
+  /** Nonce of that entry: the snapshot is of this log, and not of an earlier execution of the same id. */
+  readonly nonce: string;
+  readonly text: string;
 }
 
 export interface AcquireRequest {
@@ -140,8 +165,19 @@ export interface ExecutionStore {
   /** Creates an execution, due at once, unless its id exists. */
   start(execution: NewExecution): Promise<{ readonly created: boolean; readonly head: ExecutionHead }>;
   head(executionId: string): Promise<ExecutionHead | undefined>;
-  /** One consistent read of everything. */
+  /** What a lease holder needs to go on: one consistent read of the head, the log and the inbox. */
   load(executionId: string): Promise<LoadedExecution | undefined>;
+  /** The inbox alone. */
+  inbox(executionId: string): Promise<LoadedInbox | undefined>;
+  /**
+   * The log itself, whatever snapshots there are: at most `limit` entries, in order, from the one after
+   * `afterSequence`. Fewer than `limit`: there are no more. `undefined`: the execution is unknown.
+   */
+  entries(
+    executionId: string,
+    afterSequence: number,
+    limit: number,
+  ): Promise<readonly LogEntry[] | undefined>;
 
   /**
    * Takes the lease with the next epoch if the execution is due and not held: `PENDING` and due,
@@ -160,6 +196,12 @@ export interface ExecutionStore {
     executionId: string,
     entry: LogEntry,
   ): Promise<{ readonly appended: boolean; readonly existing?: LogEntry }>;
+  /**
+   * Keeps a snapshot, so that `load` gives it in place of the entries that it stands for. Needs no lease: it is the
+   * same whoever makes it. `false`, and nothing is kept, when the log has no such entry, there is a snapshot of this
+   * or a later one, or the execution has ended for good. It may take effect after calls that are made later.
+   */
+  saveSnapshot(request: SnapshotRequest): Promise<boolean>;
   /** Gives the lease back. `inbox`: an event has come that the invocation has not seen; it stays due now. */
   suspend(request: SuspendRequest): Promise<"suspended" | "inbox" | "superseded">;
   /**
