@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { encodeEntry } from "@tidemark/protocol";
 import { DurableClient, Worker } from "@tidemark/runtime";
 import { type DurableExecutionHandler, withDurableExecution } from "@tidemark/sdk";
+import { wholeLog } from "@tidemark/store";
 import type { DynamoDbStore } from "@tidemark/store-dynamodb";
 import { type DynamoDbRig, startRig } from "../engines/dynamodb-rig";
 import type { Bar, Figure } from "./figures";
@@ -131,7 +132,7 @@ async function costOfRun(
   await client.result(executionId);
   const cost = countedBy(rig, (body) => JSON.stringify(body).includes(executionId));
   await worker.stop();
-  const { entries = [] } = (await store.load(executionId)) ?? {};
+  const entries = await wholeLog(store, executionId);
   const logBytes = entries.reduce((sum, entry) => sum + Buffer.byteLength(encodeEntry(entry)), 0);
   return { ...cost, logBytes };
 }

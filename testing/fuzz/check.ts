@@ -16,6 +16,8 @@ export interface Plan {
   readonly processes?: number | undefined;
   readonly skewsMs?: readonly number[] | undefined;
   readonly stop?: Stop | undefined;
+  /** 0: every load begins with a snapshot, where something has been recorded. */
+  readonly snapshotAfterBytes?: number | undefined;
 }
 
 export interface Violation {
@@ -126,6 +128,7 @@ export function drawnPlans(seed: number, count: number): (calls: number) => Plan
         ...(random() < 0.2 ? { processes: 2 } : {}),
         ...(random() < 0.3 ? { skewsMs: [pick(SKEWS_MS), pick(SKEWS_MS), pick(SKEWS_MS)] } : {}),
         ...(isStopped ? { stop: { afterMs: pick(STOPS_MS), resumesAfterMs: pick(STOPS_MS) } } : {}),
+        ...(random() < 0.5 ? { snapshotAfterBytes: 0 } : {}),
       };
     });
   };

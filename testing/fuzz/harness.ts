@@ -57,6 +57,8 @@ export interface RunOptions {
   readonly skewsMs?: readonly number[] | undefined;
   /** Somebody stops the execution, and resumes it. */
   readonly stop?: Stop | undefined;
+  /** As in the worker's options. Default: as there. */
+  readonly snapshotAfterBytes?: number | undefined;
   /** Default: a new memory store. */
   readonly store?: ExecutionStore | undefined;
   /** Tells runs on one store apart. */
@@ -75,7 +77,7 @@ export interface RunFacts {
   readonly rootId: string;
   /** Reads what stands for payloads in the logs. */
   readonly payloads: PayloadReader;
-  /** By id, the root first. */
+  /** By id, the root first, with their whole logs. */
   readonly executions: ReadonlyMap<string, LoadedExecution>;
   /** Calls to the store. */
   readonly calls: number;
@@ -191,9 +193,8 @@ class Run {
       if (executionId !== rootId && !executionId.startsWith(`${rootId}~`)) continue;
       const execution = await this.#store.load(executionId);
       if (execution === undefined) continue;
-      const { snapshot: _snapshot, ...rest } = execution;
       const entries = await wholeLog(this.#store, executionId);
-      loaded.set(executionId, { ...rest, entries, head: await this.#whole(execution.head) });
+      loaded.set(executionId, { ...execution, entries, head: await this.#whole(execution.head) });
     }
     return loaded;
   }
@@ -213,7 +214,7 @@ class Run {
   }
 
   #spawn(): void {
-    const { program, skewsMs = [0] } = this.#options;
+    const { program, skewsMs = [0], snapshotAfterBytes } = this.#options;
     const id = this.#processes.length;
     const process = new VirtualProcess(id, this.#clock, skewsMs[id % skewsMs.length]);
     this.#processes.push(process);
@@ -228,6 +229,7 @@ class Run {
       clock: process.clock,
       leaseMs: LEASE_MS,
       inlineWaitMs: program.inlineWaitMs,
+      ...(snapshotAfterBytes === undefined ? {} : { snapshotAfterBytes }),
       drainOnSigterm: false,
       onError: (error) => this.#report(process, error),
     });

@@ -3,6 +3,7 @@
  * Numbers are those of the design's invariants.
  */
 
+import { apply, decodeSnapshot, ExecutionState, encodeSnapshot, isRejection } from "@tidemark/protocol";
 import type { LoadedExecution } from "@tidemark/store";
 import type { FullReplay } from "./full-replay";
 import type { RunFacts } from "./harness";
@@ -74,6 +75,23 @@ const hasNoGaps: Invariant = ({ facts }) =>
 /** Nothing is recorded of what has settled, or below a context that has (5, 10). */
 const recordsNothingAfterTheEnd: Invariant = ({ logs }) =>
   [...logs].flatMap(([id, { problems }]) => problems.map((problem) => `${id}, ${problem}`));
+
+/** A snapshot comes to what the entries come to that it stands for. */
+const snapshotsSayWhatTheLogSays: Invariant = ({ facts }) =>
+  [...facts.executions.values()].flatMap(({ head, snapshot, entries }) => {
+    if (snapshot === undefined) return [];
+    const { executionId, startedAtMs } = head;
+    const restored = new ExecutionState(executionId, startedAtMs);
+    const barren = decodeSnapshot(snapshot.text ?? "", restored);
+    const folded = new ExecutionState(executionId, startedAtMs);
+    for (const { records, atMs } of entries.slice(0, snapshot.sequence)) {
+      const transition = apply(folded, records, atMs);
+      if (!isRejection(transition)) folded.commit(transition);
+    }
+    const isSame =
+      encodeSnapshot(folded, barren) === snapshot.text && encodeSnapshot(restored, barren) === snapshot.text;
+    return isSame ? [] : [`${executionId}: the snapshot of ${snapshot.sequence} entries is ${snapshot.text}`];
+  });
 
 /** Time never runs backwards (13). */
 const timeRunsForward: Invariant = ({ facts }) =>
@@ -224,6 +242,7 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   failsOnlyAsProgrammed,
   hasNoGaps,
   recordsNothingAfterTheEnd,
+  snapshotsSayWhatTheLogSays,
   timeRunsForward,
   runsNoRecordedBody,
   runsAtMostOnce,

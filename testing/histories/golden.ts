@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeEntry, type ExecutionHead, encodeEntry, type LogEntry } from "@tidemark/protocol";
-import { MemoryStore } from "@tidemark/store";
+import { MemoryStore, wholeLog } from "@tidemark/store";
 import { createTestRuntime, type TestRuntime } from "../kit/test-runtime";
 import { goldenHandlers } from "./handlers";
 
@@ -48,14 +48,15 @@ export async function recordGolden(release: string, handler: string): Promise<st
   await answerCallbacks(runtime, executionId);
   const outcome = await runtime.runToEnd(executionId);
   if (outcome.status !== "SUCCEEDED") throw new Error(`${handler} ended as ${JSON.stringify(outcome)}`);
-  const loaded = await store.load(executionId);
+  const head = await store.head(executionId);
+  const entries = await wholeLog(store, executionId);
   await runtime.close();
-  if (loaded === undefined) throw new Error("the execution has gone");
+  if (head === undefined) throw new Error("the execution has gone");
   const golden: GoldenFile = {
     release,
     handler,
-    head: loaded.head,
-    entries: loaded.entries.map(encodeEntry),
+    head,
+    entries: entries.map(encodeEntry),
   };
   mkdirSync(DIRECTORY, { recursive: true });
   const path = join(DIRECTORY, `${release}-${handler}.json`);

@@ -18,7 +18,7 @@ import {
   type Operation,
 } from "@tidemark/protocol";
 import { DurableClient, Worker, type WorkerOptions } from "@tidemark/runtime";
-import { type ExecutionStore, MemoryStore } from "@tidemark/store";
+import { type ExecutionStore, MemoryStore, wholeLog } from "@tidemark/store";
 import { SqliteStore } from "@tidemark/store-sqlite";
 import { CASES } from "./cases/index";
 import { fastClock } from "./fast-clock";
@@ -152,11 +152,11 @@ async function describe({ store, client }: Runtime, executionId: string, trace: 
 
 /** Every operation of the log, those under contexts that have ended included. */
 async function operationsOf(store: ExecutionStore, executionId: string): Promise<Operation[]> {
-  const loaded = await store.load(executionId);
-  if (loaded === undefined) return [];
-  const state = new ExecutionState(executionId, loaded.head.startedAtMs);
+  const head = await store.head(executionId);
+  if (head === undefined) return [];
+  const state = new ExecutionState(executionId, head.startedAtMs);
   const seen = new Map<string, Operation>();
-  for (const { records, atMs } of loaded.entries) {
+  for (const { records, atMs } of await wholeLog(store, executionId)) {
     const transition = apply(state, records as readonly LogRecord[], atMs);
     if (isRejection(transition)) throw new Error(transition.rejected);
     state.commit(transition);

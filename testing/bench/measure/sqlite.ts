@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { encodeEntry } from "@tidemark/protocol";
+import { wholeLog } from "@tidemark/store";
 import { SqliteStore } from "@tidemark/store-sqlite";
 import { Service } from "./tidemark";
 import type { Workflow } from "./workflows";
@@ -44,7 +45,7 @@ export async function serviceOnFile(
 export async function rowBytes({ client, store }: Service): Promise<number> {
   const { executions } = await client.list({ limit: 1 });
   const executionId = executions[0]?.executionId ?? "";
-  const entries = (await store.load(executionId))?.entries ?? [];
+  const entries = await wholeLog(store, executionId);
   const texts = entries.map((entry) => encodeEntry(entry).length);
   const meanText = texts.reduce((sum, length) => sum + length, 0) / texts.length;
   return Math.round(executionId.length + SEQUENCE_BYTES + meanText);
