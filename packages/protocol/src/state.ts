@@ -131,7 +131,7 @@ export function timerOf(kind: Timer["kind"], operation: Operation, dueAtMs: numb
 }
 
 /** The timers that an operation waits for: those that its records have set and that still count. */
-export function timersOf(operation: Operation): Timer[] {
+function timersOf(operation: Operation): Timer[] {
   if (isSettled(operation)) return [];
   const { StartTimestamp, WaitDetails, StepDetails, CallbackDetails } = operation;
   const timer = (kind: Timer["kind"], dueAtMs: number): Timer => timerOf(kind, operation, dueAtMs);
