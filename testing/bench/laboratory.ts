@@ -25,7 +25,7 @@ const MEASUREMENT_TIMEOUT_MS = 10 * 60 * 1000;
 export interface Laboratory {
   readonly nodeVersion: string;
   /** Runs one measurement in a new process. */
-  measure(measurement: string, rounds: number, nodeFlags: readonly string[]): Samples;
+  measure(measurement: string, rounds: number, nodeFlags: readonly string[], endpoint?: string): Samples;
   close(): void;
 }
 
@@ -41,8 +41,8 @@ export function prepareLaboratory(): Laboratory {
   const program = bundleMeasurements(directory);
   return {
     nodeVersion: run(node, ["--version"], directory).trim(),
-    measure(measurement, rounds, nodeFlags) {
-      const args = [...nodeFlags, "--expose-gc", program, measurement, String(rounds)];
+    measure(measurement, rounds, nodeFlags, endpoint = "") {
+      const args = [...nodeFlags, "--expose-gc", program, measurement, String(rounds), endpoint];
       const output = execFileSync(node, args, {
         cwd: directory,
         encoding: "utf8",

@@ -8,6 +8,7 @@
 
 import { arch, cpus, loadavg, totalmem } from "node:os";
 import { resolve } from "node:path";
+import { type DynamoDbEngine, startDynamoDb } from "../engines/dynamodb-engine";
 import { measureCost } from "./cost";
 import { type Figure, failedFigure, figureOf } from "./figures";
 import { type Laboratory, prepareLaboratory } from "./laboratory";
@@ -29,12 +30,15 @@ async function main(args: readonly string[]): Promise<void> {
   if (args[0] === "cost") return report("cost", {}, "counted, not timed", await measureCost());
   const options = optionsOf(args);
   const laboratory = prepareLaboratory();
+  let engine: DynamoDbEngine | undefined;
   try {
+    if (options.suite.needsDynamoDb === true) engine = await startDynamoDb();
     const machine = machineText(laboratory.nodeVersion);
-    const figures = measureAll(options, laboratory);
+    const figures = measureAll(options, laboratory, engine?.endpoint);
     const { suiteName, rounds } = options;
     report(suiteName, { rounds, machine }, `medians of ${rounds} rounds; ${machine}`, figures);
   } finally {
+    await engine?.stop();
     laboratory.close();
   }
 }
@@ -58,7 +62,11 @@ function optionsOf(args: readonly string[]): Options {
   return { suiteName, suite, rounds, only: optionOf(args, "--only") ?? "", nodeFlags };
 }
 
-function measureAll({ suite, rounds, only, nodeFlags }: Options, laboratory: Laboratory): Figure[] {
+function measureAll(
+  { suite, rounds, only, nodeFlags }: Options,
+  laboratory: Laboratory,
+  endpoint: string | undefined,
+): Figure[] {
   const rows = suite.rows.filter(({ measurement }) => measurement.includes(only));
   return [...new Set(rows.map(({ measurement }) => measurement))].flatMap((measurement) => {
     console.error(`measuring ${measurement}`);
@@ -67,7 +75,7 @@ function measureAll({ suite, rounds, only, nodeFlags }: Options, laboratory: Lab
     try {
       const samples =
         fresh === undefined
-          ? laboratory.measure(measurement, rounds, nodeFlags)
+          ? laboratory.measure(measurement, rounds, nodeFlags, endpoint)
           : inFreshProcesses(laboratory, fresh, rounds, nodeFlags);
       return rowsHere.map((row) => figureOf(row, samples));
     } catch (error) {

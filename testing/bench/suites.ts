@@ -11,11 +11,14 @@ export interface Suite {
   readonly rows: readonly Row[];
   /** Measurements that are put together from processes of their own. */
   readonly fresh: Readonly<Record<string, FreshProcesses>>;
+  /** Measured against a local DynamoDB. */
+  readonly needsDynamoDb?: boolean;
 }
 
 const AWS = { series: "aws", title: "AWS SDK alone" };
 const LOCAL_RUNNER = { series: "awsLocalRunner", title: "AWS local runner" };
 const BARE_INSERT = { series: "bareInsert", title: "bare insert" };
+const BARE_PUT = { series: "barePut", title: "bare put" };
 const THOUSAND = { series: "of1000", title: "of 1,000" };
 
 function ratioAtMost(value: number): Bar {
@@ -135,4 +138,34 @@ const growth: Suite = {
   fresh: {},
 };
 
-export const SUITES: Readonly<Record<string, Suite>> = { core, growth };
+const dynamodb: Suite = {
+  rows: [
+    {
+      title: "sequential step",
+      measurement: "step-dynamodb",
+      unit: "µs",
+      ours: "tidemark",
+      peer: BARE_PUT,
+      bar: ratioAtMost(1.15),
+    },
+    {
+      title: "sequential step, processor time of this process",
+      measurement: "step-dynamodb",
+      unit: "µs",
+      ours: "cpuOfStep",
+      peer: { ...BARE_PUT, series: "cpuOfPut" },
+    },
+    {
+      title: "64 executions of 100 steps at once, steps",
+      measurement: "throughput-dynamodb",
+      unit: "/s",
+      ours: "tidemark",
+      peer: BARE_PUT,
+      bar: ratioAtLeast(0.85),
+    },
+  ],
+  fresh: {},
+  needsDynamoDb: true,
+};
+
+export const SUITES: Readonly<Record<string, Suite>> = { core, growth, dynamodb };

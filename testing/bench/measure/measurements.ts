@@ -1,6 +1,7 @@
 /** Owns how each workload is measured. Each runs in a process of its own. */
 
 import { awsAlone, awsLocalRunner, type SdkAlone } from "./aws";
+import { stepsOnDynamoDb, throughputOnDynamoDb } from "./dynamodb";
 import {
   collectAllGarbage,
   millisecondsOf,
@@ -20,7 +21,8 @@ import {
   waitingBranches,
 } from "./workflows";
 
-export type Measurement = (rounds: number) => Promise<Samples>;
+/** `endpoint`: of a local DynamoDB, for the measurements that need one. */
+export type Measurement = (rounds: number, endpoint: string) => Promise<Samples>;
 
 const WARM_UP_ROUNDS = 10;
 const EXECUTIONS = 200;
@@ -47,6 +49,8 @@ export const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   "growth-branches": (rounds) => growth(branchesOfOneStep, rounds),
   "growth-replay": growthOfReplay,
   "bytes-per-branch": () => bytesPerBranch(10_000),
+  "step-dynamodb": stepsOnDynamoDb,
+  "throughput-dynamodb": throughputOnDynamoDb,
 };
 
 /** Milliseconds per execution. Short ones are run several times for one sample. */
