@@ -218,6 +218,32 @@ describe("result", () => {
     expect([await result, seenAtMs]).toEqual(["done", 2000]);
   });
 
+  it("is looked for by all who wait in the same turn, so that a store can read for all of them at once", async () => {
+    const looks: number[] = [];
+    const silent = storeWith(fleet.store, {
+      manifest: { ...fleet.store.manifest, multiProcess: true },
+      onChange: () => () => {},
+      head: (id) => {
+        looks.push(fleet.elapsedMs());
+        return fleet.store.head(id);
+      },
+    });
+    const elsewhere = new DurableClient({ store: silent, clock: fleet.clock });
+    const first = await client.start("main", { input: 1 });
+    const second = await client.start("main", { input: 2 });
+    const results = [elsewhere.result(first.executionId)];
+    await fleet.advance(300);
+    results.push(elsewhere.result(second.executionId));
+    await fleet.advance(1000);
+    expect(looks).toEqual([0, 300, 1000, 1000]);
+
+    const worker = await fleet.worker(echo);
+    await fleet.advance(1000);
+    expect(await Promise.all(results)).toEqual([1, 2]);
+    await fleet.stop(worker);
+    expect([looks, fleet.clock.nextTimerMs]).toEqual([[0, 300, 1000, 1000, 2000, 2000], undefined]);
+  });
+
   it("leaves no timer and no listener when it has come, or its time is over", async () => {
     const listeners = new Set<unknown>();
     const store: ExecutionStore = storeWith(fleet.store, {

@@ -31,6 +31,7 @@ import { type Clock, systemClock } from "./clock.js";
 import { describe, type ExecutionDescription, readable } from "./description.js";
 import { fenceOff } from "./fence.js";
 import { readHistory } from "./history-payloads.js";
+import { LookAgain } from "./look-again.js";
 import { requireStore } from "./require-store.js";
 import { uniqueId } from "./unique-id.js";
 
@@ -76,9 +77,6 @@ export interface ListOptions {
 const RETENTION_DAYS = 14;
 const TIMEOUT_DAYS = 366;
 
-/** Longest wait for a wake-up that a store of several processes might lose. */
-const LOOK_AGAIN_MS = 1000;
-
 /** The execution failed, timed out or was stopped. `cause` is its error. */
 export class ExecutionFailedError extends TidemarkError {
   readonly executionId: string;
@@ -108,11 +106,13 @@ export class ExecutionFailedError extends TidemarkError {
 export class DurableClient {
   readonly #store: ExecutionStore;
   readonly #clock: Clock;
+  readonly #lookAgain: LookAgain;
 
   /** @throws TidemarkError `TIDEMARK_CLIENT_CONFIG`. */
   constructor(options: DurableClientOptions) {
     this.#store = requireStore(options?.store, "TIDEMARK_CLIENT_CONFIG");
     this.#clock = options.clock ?? systemClock;
+    this.#lookAgain = new LookAgain(this.#clock);
   }
 
   /**
@@ -381,13 +381,13 @@ export class DurableClient {
       const unsubscribe = this.#store.onChange((changed) => {
         if (changed === executionId || changed === "") cancel();
       });
-      const lookAgainMs = this.#store.manifest.multiProcess ? LOOK_AGAIN_MS : Number.POSITIVE_INFINITY;
-      const delayMs = Math.min(deadlineMs - this.#clock.nowMs(), lookAgainMs);
-      const cancelTimer = Number.isFinite(delayMs)
-        ? this.#clock.setTimer(() => cancel(), delayMs)
+      const cancelLook = this.#store.manifest.multiProcess ? this.#lookAgain.add(() => cancel()) : undefined;
+      const cancelTimer = Number.isFinite(deadlineMs)
+        ? this.#clock.setTimer(() => cancel(), deadlineMs - this.#clock.nowMs())
         : undefined;
       cancel = () => {
         unsubscribe();
+        cancelLook?.();
         cancelTimer?.();
         resolve();
       };

@@ -130,6 +130,18 @@ describe("a call costs", () => {
     expect(await costOf(() => other.acquire(lease(ID)))).toEqual(["GetItem 1+0"]);
   });
 
+  it("for the heads that are asked for in one turn: one request for up to a hundred, with what is not there", async () => {
+    const ids = Array.from({ length: 101 }, (_, index) => `e${index}`);
+    for (const id of ids.slice(1)) await store.start(execution(id));
+    let heads: unknown[] = [];
+    const cost = await costOf(async () => {
+      heads = await Promise.all(ids.map(async (id) => (await store.head(id))?.executionId));
+    });
+    expect(heads).toEqual([undefined, ...ids.slice(1)]);
+    expect(cost.map((request) => request.split(" ")[0])).toEqual(["BatchGetItem", "BatchGetItem"]);
+    expect(await costOf(() => store.head("e1"))).toEqual(["GetItem 1+0"]);
+  });
+
   it("for a large input: one write more, and not its size with every write of the head", async () => {
     const input = JSON.stringify(Array.from({ length: 1_000 }, (_, index) => `${index * 7919} of many`));
     expect(await costOf(() => store.start(execution(ID, { input })))).toEqual([

@@ -21,6 +21,7 @@ import {
   type SuspendRequest,
   suspendedHead,
 } from "@tidemark/store";
+import { HeadReads } from "./head-reads.js";
 import {
   headItem,
   headKey,
@@ -59,6 +60,7 @@ interface Suspended {
 
 export class Heads {
   readonly #requests: Requests;
+  readonly #reads: HeadReads;
   readonly #context: ItemContext;
   readonly #known: KnownExecutions;
   /** Told of every head that this process has written. */
@@ -71,6 +73,7 @@ export class Heads {
     onWritten: (head: ExecutionHead) => void,
   ) {
     this.#requests = requests;
+    this.#reads = new HeadReads(requests);
     this.#context = context;
     this.#known = known;
     this.#onWritten = onWritten;
@@ -78,7 +81,7 @@ export class Heads {
 
   /** A strongly consistent read, without an input that is apart. */
   async read(executionId: string): Promise<StoredHead | undefined> {
-    return this.found(executionId, await this.#requests.get(headKey(executionId)));
+    return this.found(executionId, await this.#reads.read(executionId));
   }
 
   /** Takes in what a strongly consistent read or a failed condition has shown. */
