@@ -41,8 +41,8 @@ const LAYERS: Layers = {
   runtime: { packages: ["protocol", "sdk", "store"], externals: ["ulid"], builtins: ["crypto"] },
   lambda: {
     packages: ["protocol", "runtime", "sdk", "store"],
-    externals: ["@aws-sdk/client-lambda"],
-    builtins: ["http"],
+    externals: ["@aws-sdk/client-lambda", "@aws-sdk/client-scheduler"],
+    builtins: ["crypto", "http"],
   },
   testing: {
     packages: ["protocol", "runtime", "sdk", "store"],
@@ -84,6 +84,7 @@ const OUTERMOST: Exceptions = {
 
 /** Files that import what only the process that runs them knows. */
 const MAY_IMPORT_DYNAMICALLY: Exceptions = {
+  "packages/lambda/src/exact-schedule.ts": "an optional peer, which bundlers must leave alone",
   "packages/sdk/src/lambda-connection.ts": "an optional peer, which bundlers must leave alone",
   "packages/sdk/src/plugin-loader.ts": "plugins that the environment names",
 };

@@ -23,6 +23,7 @@ import {
 } from "@tidemark/runtime";
 import type { Duration } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
+import type { Schedule } from "./exact-schedule.js";
 import { type Invoke, lambdaInvoke } from "./lambda-invoke.js";
 import {
   connection,
@@ -65,6 +66,8 @@ export interface LambdaHandlerOptions<Event = unknown> {
   readonly maxBarrenInvocations?: number | undefined;
   /** Sends wake-ups. Default: `lambdaInvoke()`. */
   readonly invoke?: Invoke | undefined;
+  /** Asks for a wake-up when an execution that has suspended is due. Default: none, and the waker wakes it. */
+  readonly schedule?: Schedule | undefined;
   /** Told of what can be reported to nobody else. Default: `console.error`. */
   readonly onError?: ((error: unknown) => void) | undefined;
   readonly clock?: Clock | undefined;
@@ -215,11 +218,26 @@ class Runner<Event> {
     for (;;) {
       const hasRun = await runExecution(run);
       const head = await this.#store.head(executionId);
-      if (head === undefined || !isDue(head, clock.nowMs())) return head;
+      if (head === undefined) return undefined;
+      if (!isDue(head, clock.nowMs())) {
+        if (hasRun) await this.#schedule(head);
+        return head;
+      }
       if (!hasRun) {
         await this.#wakeIfDue(async () => head, clock.nowMs());
         return head;
       }
+    }
+  }
+
+  /** Never fails: nothing depends on a schedule. */
+  async #schedule({ status, functionName, executionId, dueAtMs }: ExecutionHead): Promise<void> {
+    const { schedule, clock, onError } = this.#options;
+    if (schedule === undefined || status !== "PENDING" || dueAtMs === undefined) return;
+    try {
+      await schedule({ functionName, executionId, dueAtMs, nowMs: clock.nowMs() });
+    } catch (error) {
+      onError(error);
     }
   }
 }
