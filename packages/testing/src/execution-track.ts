@@ -19,7 +19,7 @@ export interface ExecutionEnd {
 }
 
 /** How a test speaks to callbacks. */
-interface CallbackSender {
+export interface CallbackSender {
   sendCallbackSuccess(callbackId: string, result?: string): Promise<void>;
   sendCallbackFailure(callbackId: string, error?: ErrorObject): Promise<void>;
   sendCallbackHeartbeat(callbackId: string): Promise<void>;

@@ -1,5 +1,10 @@
 export { type Operation, OperationStatus, OperationType, type WireOperation } from "@tidemark/protocol";
 export {
+  CloudDurableTestRunner,
+  type CloudDurableTestRunnerConfig,
+  type CloudDurableTestRunnerParameters,
+} from "./cloud-durable-test-runner.js";
+export {
   type FaultHooks,
   type FaultKind,
   faultCalls,

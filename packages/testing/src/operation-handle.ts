@@ -4,6 +4,7 @@ import { type ErrorObject, type Operation, type OperationType, TidemarkError } f
 import type { OperationSubType } from "@tidemark/sdk";
 import type { ExecutionTrack } from "./execution-track.js";
 import { type OperationQuery, operationText, queryText } from "./operation-index.js";
+import { isBatchSummary, wholeBatch } from "./recorded-batch.js";
 import type { RecordedEvent } from "./recorded-events.js";
 import {
   type CallbackDetails,
@@ -43,8 +44,12 @@ export class OperationHandle<TResult> implements DurableOperation<TResult> {
   }
 
   getContextDetails(): ContextDetails<TResult> | undefined {
-    const details = this.#typed("CONTEXT")?.ContextDetails;
-    return this.getId() === undefined ? undefined : outcomeOf<TResult>(details);
+    const operation = this.#typed("CONTEXT");
+    if (operation === undefined) return undefined;
+    const { result, error } = outcomeOf<TResult>(operation.ContextDetails);
+    if (!isBatchSummary(result)) return { result, error };
+    const items = this.#track.index.childrenOf(operation.Id as string);
+    return { result: wholeBatch(result, items, parsedValue) as TResult, error };
   }
 
   getStepDetails(): StepDetails<TResult> | undefined {
