@@ -1,0 +1,3 @@
+import { documentedExamples } from "./documented-examples";
+
+documentedExamples({ describe, it, beforeAll, afterAll, beforeEach });
