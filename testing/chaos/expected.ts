@@ -1,6 +1,6 @@
 /** Owns the results that executions must have, worked out without running anything. */
 
-import { FAILING_ITEM, LARGE_RESULT_LENGTH, MAP_ITEMS, planOf, workValue } from "./values";
+import { FAILING_ITEM, LARGE_RESULT_LENGTH, LARGE_STEP_LENGTH, MAP_ITEMS, planOf, workValue } from "./values";
 import type { ChaosResult } from "./workflow";
 
 export function expectedChild(seed: number, index: number): number {
@@ -36,7 +36,8 @@ export function wrongWith(
   expect("child", result.child, expectedChild(seed, index));
   expect("plain", result.plain, expectedPlain(seed, index));
   expect("looks", result.looks, plan.hasCondition ? 3 : undefined);
-  expect("largeLength", result.largeLength, plan.hasLargeResult ? LARGE_RESULT_LENGTH : undefined);
+  const largeLength = LARGE_RESULT_LENGTH + LARGE_STEP_LENGTH;
+  expect("largeLength", result.largeLength, plan.hasLargeResult ? largeLength : undefined);
   // Which order and which winner is open; that the code saw on replay what it saw live is not.
   expect("order", result.order, result.notedOrder);
   expect("sorted order", result.order.split(",").sort().join(), "first,second,third");

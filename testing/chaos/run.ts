@@ -4,11 +4,12 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DurableClient } from "@tidemark/runtime";
-import type { ExecutionStore } from "@tidemark/store";
 import { seededRandom } from "@tidemark/testing";
+import { startBackend } from "./backend";
 import { CallbackAnswers } from "./callback-answers";
 import { type Inspection, inspect } from "./inspection";
-import { type ChaosStoreName, openStore, startBackend } from "./stores";
+import { Load } from "./load";
+import { type ChaosStoreName, openStore } from "./stores";
 import { type Disturbance, WorkerPool } from "./worker-pool";
 
 export interface ChaosOptions {
@@ -42,11 +43,8 @@ export interface ChaosReport extends Inspection {
   readonly directory: string;
 }
 
-const LOOK_EVERY_MS = 200;
-
-/** For one execution in this many somebody waits, in the driver's process, as a caller of its result would. */
+/** For one execution in this many somebody waits, as a caller of its result would. */
 const AWAITED_EVERY = 20;
-const MAX_LATENESS_MS = 5000;
 
 /** Of ten disturbances, eight kill, one freezes and one asks to end. */
 const DISTURBANCES: readonly Disturbance[] = [
@@ -82,7 +80,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const seconds = () => (performance.now() - startedMs) / 1000;
   try {
     await pool.start(options.workers);
-    const load = new Load(store, client, options);
+    const load = new Load(store, client, { ...options, awaitedEvery: AWAITED_EVERY });
     const disturbing = disturb(pool, options, random, load.hasEnded);
     await load.run((progress) => {
       options.onProgress?.({ ...progress, seconds: seconds(), disturbances: pool.counts });
@@ -119,82 +117,4 @@ async function disturb(
     done.finally(() => underWay.delete(done));
   }
   await Promise.all(underWay);
-}
-
-/** Keeps a number of executions under way until all have ended. */
-class Load {
-  readonly #store: ExecutionStore;
-  readonly #client: DurableClient;
-  readonly #options: ChaosOptions;
-  readonly #awaited: Promise<string | undefined>[] = [];
-  #started = 0;
-  #hasEnded = false;
-
-  constructor(store: ExecutionStore, client: DurableClient, options: ChaosOptions) {
-    this.#store = store;
-    this.#client = client;
-    this.#options = options;
-  }
-
-  readonly hasEnded = (): boolean => this.#hasEnded;
-
-  async run(onProgress: (progress: { started: number; ended: number }) => void): Promise<void> {
-    const { executions, live, stallMs } = this.#options;
-    let ended = 0;
-    let movedMs = performance.now();
-    try {
-      while (ended < executions && performance.now() - movedMs < stallMs) {
-        const nowEnded = await this.#countEnded();
-        if (nowEnded > ended) movedMs = performance.now();
-        ended = nowEnded;
-        await this.#startUpTo(Math.min(executions, ended + live));
-        onProgress({ started: this.#started, ended });
-        await sleep(LOOK_EVERY_MS);
-      }
-    } finally {
-      this.#hasEnded = true;
-    }
-  }
-
-  async #startUpTo(count: number): Promise<void> {
-    const starts: Promise<unknown>[] = [];
-    while (this.#started < count) {
-      const index = this.#started++;
-      const input = { seed: this.#options.seed, index };
-      const started = this.#client.start("order", { name: `order-${index}`, input });
-      starts.push(started);
-      if (index % AWAITED_EVERY === 0) this.#awaited.push(started.then((it) => this.#await(it.executionId)));
-    }
-    await Promise.all(starts);
-  }
-
-  /** What went wrong for those who waited for a result. Everything has ended: it comes at once. */
-  async awaitedProblems(): Promise<string[]> {
-    const late = sleep(MAX_LATENESS_MS, "an awaited result did not come", { ref: false });
-    const problems = await Promise.all(this.#awaited.map((problem) => Promise.race([problem, late])));
-    return problems.filter((problem) => problem !== undefined);
-  }
-
-  async #await(executionId: string): Promise<string | undefined> {
-    try {
-      await this.#client.result(executionId);
-      return undefined;
-    } catch (error) {
-      return `${executionId}: waiting for its result failed: ${String(error)}`;
-    }
-  }
-
-  /** Of those that have ended only: others move between two pages. */
-  async #countEnded(): Promise<number> {
-    let count = 0;
-    for (const status of ["SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED"] as const) {
-      let cursor: string | undefined;
-      do {
-        const page = await this.#store.list({ functionName: "order", status, limit: 1000, cursor });
-        count += page.heads.length;
-        cursor = page.cursor;
-      } while (cursor !== undefined);
-    }
-    return count;
-  }
 }

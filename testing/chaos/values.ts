@@ -27,7 +27,7 @@ export interface Plan {
   readonly hasRace: boolean;
   /** A condition that holds at the third look. */
   readonly hasCondition: boolean;
-  /** A child context whose result is too large to be recorded. */
+  /** A child context whose result is too large to be recorded, and a step whose result is large. */
   readonly hasLargeResult: boolean;
   /** How many attempts of the at-most-once step fail by themselves. */
   readonly chargeFailures: number;
@@ -50,3 +50,5 @@ export const MAP_ITEMS = ["a", "b", "c", "d", "e", "f"] as const;
 export const FAILING_ITEM = "d";
 
 export const LARGE_RESULT_LENGTH = 300_000;
+/** Within what every store records. */
+export const LARGE_STEP_LENGTH = 100_000;

@@ -10,7 +10,7 @@ import {
   withDurableExecution,
 } from "@tidemark/sdk";
 import type { BodyRun, CallbackRequest } from "./body-log";
-import { FAILING_ITEM, LARGE_RESULT_LENGTH, MAP_ITEMS, planOf, workValue } from "./values";
+import { FAILING_ITEM, LARGE_RESULT_LENGTH, LARGE_STEP_LENGTH, MAP_ITEMS, planOf, workValue } from "./values";
 
 export interface ChaosInput {
   readonly seed: number;
@@ -256,8 +256,9 @@ class Order {
       const letter = await this.#steps.step(child, "letter", () => "x");
       return letter.repeat(LARGE_RESULT_LENGTH);
     });
+    const step = await this.#steps.step(this.#context, "text", () => "y".repeat(LARGE_STEP_LENGTH));
     await this.#context.wait({ seconds: 1 });
-    return text.length;
+    return text.length + step.length;
   }
 }
 

@@ -3,7 +3,7 @@
  * told. It passes bytes on as they are, and knows nothing of what is in them.
  */
 
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import {
   Agent,
   createServer,
@@ -61,6 +61,8 @@ export async function startNetwork(target: string): Promise<Network> {
   const agent = new Agent({ keepAlive: true });
   const underWay = new Set<Promise<unknown>>();
   const stopping = new AbortController();
+  // One for each request that is late.
+  setMaxListeners(0, stopping.signal);
   const track = (work: Promise<unknown>): void => {
     const tracked = work.catch(() => {}).finally(() => underWay.delete(tracked));
     underWay.add(tracked);
