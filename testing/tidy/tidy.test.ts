@@ -80,6 +80,8 @@ const OUTERMOST: Exceptions = {
   "packages/testing/src/event-loop.ts": "the test kit's turns, out of reach of fake timers, and its clock",
   "packages/testing/src/handler-timers.ts":
     "fakes the timers and the date of handlers, where a test asks for it",
+  "packages/testing/src/virtual-globals.ts":
+    "puts a virtual clock, timers and chance in the place of the process's own",
 };
 
 /** Files that import what only the process that runs them knows. */

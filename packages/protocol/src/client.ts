@@ -37,6 +37,8 @@ export interface ProbedBody {
 
 /** What a test kit sees and does where an invocation touches code of the user's. Nothing in production has one. */
 export interface ExecutionProbe {
+  /** The default logger writes nothing: a handler that runs hundreds of times says nothing new. */
+  readonly isSilent?: boolean;
   /**
    * The code asks for an operation. Called within the user's call, before it is compared with the log: the stack says
    * where. `isObserved` says later whether anybody has awaited it.

@@ -173,3 +173,12 @@ function attempted<T>(get: () => T): T | undefined {
     return undefined;
   }
 }
+
+/** Writes nothing. */
+export const silentLogger: DurableLogger = {
+  log() {},
+  error() {},
+  warn() {},
+  info() {},
+  debug() {},
+};

@@ -16,7 +16,7 @@ import {
 import { DurableExecutionApiClient } from "./api-client.js";
 import { show } from "./arguments.js";
 import { OperationContext } from "./context.js";
-import { createDefaultLogger } from "./default-logger.js";
+import { createDefaultLogger, silentLogger } from "./default-logger.js";
 import type { DurableContext } from "./durable-context.js";
 import { Engine, type Outcome } from "./engine.js";
 import { errorObjectOf } from "./errors.js";
@@ -322,7 +322,10 @@ class HandlerInvocation {
       return data;
     };
     const enrich = runner?.has("enrichLogContext") === true ? () => runner.enrichLogContext() : undefined;
-    const logger = createDefaultLogger({ ...identity, nowMs: () => engine.host.nowMs() }, enrich);
+    const logger =
+      engine.probe?.isSilent === true
+        ? silentLogger
+        : createDefaultLogger({ ...identity, nowMs: () => engine.host.nowMs() }, enrich);
     const settings = { serdes: defaultSerdes, callbackDeserializer: undefined, logger, isModeAware: true };
     const executionContext = { durableExecutionArn: engine.executionArn };
     return new OperationContext({ engine, lambdaContext, executionContext, logData }, root, settings);

@@ -14,3 +14,10 @@ export function nextTurn(): Promise<void> {
 export function processNowMs(): number {
   return Date.now();
 }
+
+const performanceOfProcess = globalThis.performance;
+
+/** Real milliseconds since some moment, whatever clock a test has put in place. */
+export function elapsedMs(): number {
+  return performanceOfProcess.now();
+}

@@ -4,6 +4,13 @@ export {
   type CloudDurableTestRunnerConfig,
   type CloudDurableTestRunnerParameters,
 } from "./cloud-durable-test-runner.js";
+export type { Finding, FindingKind } from "./crash-findings.js";
+export { CrashExplorationError, type CrashReport, type RepeatedEffect } from "./crash-report.js";
+export type { CrashKind } from "./crash-schedule.js";
+export { type ExploreOptions, exploreCrashes, type HandlerToExplore } from "./explore-crashes.js";
+export type { ExploredOutcome, TimelineEvent } from "./explored-facts.js";
+export type { FunctionToInvoke, StandIn } from "./explored-run.js";
+export { answerCallback, type CallbackAnswer, type EffectOptions, effect } from "./explored-world.js";
 export {
   type FaultHooks,
   type FaultKind,

@@ -1,0 +1,67 @@
+/** Owns how a failure of an exploration is told: what is wrong, what happened, and how to see it again. */
+
+import { TidemarkError } from "@tidemark/protocol";
+import type { Finding, FindingKind } from "./crash-findings.js";
+import { formatSchedule } from "./crash-schedule.js";
+import type { RunFacts, TimelineEvent } from "./explored-facts.js";
+
+/** A step or an effect that may be repeated, and how often it happened at most. */
+export interface RepeatedEffect {
+  /** `step 3 "mail"` or `effect mail ada`. */
+  readonly what: string;
+  readonly undisturbed: number;
+  readonly most: number;
+  /** The first schedule with which it happened so often. */
+  readonly schedule: string;
+}
+
+/** What an exploration has seen. */
+export interface CrashReport {
+  /** Runs with faults. */
+  readonly schedules: number;
+  /** Of those, runs with two faults. */
+  readonly pairs: number;
+  /** Calls to the store, the payloads and wake-ups of an undisturbed run. */
+  readonly calls: readonly string[];
+  /** At-least-once bodies and effects that happened more often than undisturbed. */
+  readonly repeated: readonly RepeatedEffect[];
+}
+
+/** A handler does not survive a crash. */
+export class CrashExplorationError extends TidemarkError {
+  override readonly name = "CrashExplorationError";
+  readonly kind: FindingKind;
+  /** For the option `only`: the smallest schedule that shows it. */
+  readonly schedule: string;
+  readonly findings: readonly Finding[];
+  readonly timeline: readonly TimelineEvent[];
+
+  constructor(facts: RunFacts, findings: readonly Finding[], input: unknown, tried: number) {
+    const schedule = formatSchedule(facts.schedule);
+    super(
+      "TIDEMARK_EXPLORE_FOUND",
+      [
+        `${schedule}: ${findings.map(({ what }) => what).join("\n")}`,
+        `(${tried} schedules tried)`,
+        "",
+        "What happened, in virtual time:",
+        ...timelineLines(facts.timeline),
+        "",
+        "See it again:",
+        `  await exploreCrashes(handler, { input: ${JSON.stringify(input) ?? "undefined"}, only: ${JSON.stringify(schedule)} });`,
+      ].join("\n"),
+    );
+    this.kind = (findings[0] as Finding).kind;
+    this.schedule = schedule;
+    this.findings = findings;
+    this.timeline = facts.timeline;
+  }
+}
+
+/** `  12.500 s  process 1  append#3 SUCCEED 2 "charge"`. */
+function timelineLines(timeline: readonly TimelineEvent[]): string[] {
+  return timeline.map(({ atMs, process, text }) => {
+    const who = process === undefined ? "outside  " : `process ${process}`;
+    return `  ${(atMs / 1000).toFixed(3).padStart(9)} s  ${who}  ${text}`;
+  });
+}

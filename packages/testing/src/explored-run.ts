@@ -1,0 +1,477 @@
+/**
+ * Owns one run of a handler under a schedule: processes, faults, time and the world outside, until
+ * the execution has ended and everything that was left behind has come to rest.
+ *
+ * The same handler, options and schedule give the same run. Time is virtual; a run that gets nowhere
+ * for `STUCK_MS` of it is stuck.
+ */
+
+import { isTerminal, type LogEntry, type ProbedBody } from "@tidemark/protocol";
+import {
+  DurableClient,
+  type DurableHandler,
+  type PlainHandler,
+  Worker,
+  type WorkerOptions,
+} from "@tidemark/runtime";
+import {
+  type ExecutionStore,
+  type LoadedExecution,
+  MemoryPayloadStore,
+  MemoryStore,
+  type PayloadStore,
+  Payloads,
+} from "@tidemark/store";
+import type { Schedule, ScheduledFault } from "./crash-schedule.js";
+import { elapsedMs, nextTurn } from "./event-loop.js";
+import { describeRecords, type ExploredOutcome, type RunFacts, treeOf } from "./explored-facts.js";
+import { probedHandler, type Surroundings } from "./explored-handlers.js";
+import { Ledger } from "./explored-ledger.js";
+import { type CallbackAnswer, currentlyRunning, type Running, runAs } from "./explored-world.js";
+import { type FaultHooks, faultCalls, faultStore, InjectedError, type StoreCall } from "./fault-store.js";
+import { storeWith } from "./store-with.js";
+import { VirtualClock } from "./virtual-clock.js";
+import { withVirtualGlobals } from "./virtual-globals.js";
+import { VirtualProcess } from "./virtual-process.js";
+import { watchedStore } from "./watched-store.js";
+
+/** A body in place of a step's own. */
+export type StandIn = (context: { readonly attempt: number }) => unknown;
+
+export interface RunOptions {
+  /** The handler as a new process has it. */
+  readonly create: () => DurableHandler;
+  readonly input: unknown;
+  readonly functions: Readonly<Record<string, FunctionToInvoke>>;
+  readonly steps: Readonly<Record<string, StandIn>>;
+  readonly callbacks: Readonly<Record<string, CallbackAnswer>>;
+  readonly leaseMs: number;
+  readonly inlineLimitBytes: number | undefined;
+  readonly schedule: Schedule;
+  /** When bodies began in an undisturbed run: they see that time again. */
+  readonly bodyStarts: RunFacts["bodyStarts"] | undefined;
+  readonly keepsTimeline: boolean;
+}
+
+/** A wrapped handler, or a plain function as `{ handler, durable: false }`. */
+export type FunctionToInvoke = DurableHandler | { readonly handler: PlainHandler; readonly durable: false };
+
+const FUNCTION = "handler";
+/** Names of the explored execution. */
+const NAME = "run";
+
+const STUCK_MS = 60 * 60 * 1000;
+/** A run that makes more calls goes round in circles, without time moving. */
+const MAX_CALLS = 20_000;
+/** Real time for what a body waits for outside of the kit. */
+const REAL_WORK_MS = 5_000;
+
+export function runSchedule(options: RunOptions): Promise<RunFacts> {
+  return new ExploredRun(options).run();
+}
+
+class ExploredRun {
+  readonly #options: RunOptions;
+  readonly #clock = new VirtualClock();
+  readonly #startMs = this.#clock.nowMs();
+  readonly #payloadStore = new MemoryPayloadStore({ nowMs: () => this.#clock.nowMs() });
+  readonly #store: ExecutionStore;
+  readonly #client: DurableClient;
+  readonly #ledger: Ledger;
+  readonly #processes: VirtualProcess[] = [];
+  readonly #calls: string[] = [];
+  readonly #callsByMethod = new Map<string, number>();
+  readonly #answered = new Set<string>();
+  /** Of code of the handlers, by process: what they wait for in virtual time. */
+  readonly #timers = new Map<VirtualProcess, number>();
+  /** Bodies that run, by process. */
+  readonly #open = new Map<VirtualProcess, number>();
+  readonly #frozen: { readonly process: VirtualProcess; readonly thawsAtAppend: boolean }[] = [];
+  #executionId = "";
+  #lastProgressMs = this.#startMs;
+  #callsAtLastFault = 0;
+  #callsAtEnd = 0;
+  #faultsMet = 0;
+  #isOver = false;
+  #stuck: string | undefined;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#ledger = new Ledger({ ...options, clock: this.#clock });
+    this.#store = new MemoryStore({ payloads: this.#payloads(this.#payloadStore) });
+    this.#client = new DurableClient({
+      store: watchedStore(this.#store, this.#clock).store,
+      clock: this.#clock,
+    });
+  }
+
+  #payloads(store: PayloadStore): Payloads {
+    const { inlineLimitBytes } = this.#options;
+    return new Payloads({ store, ...(inlineLimitBytes === undefined ? {} : { inlineLimitBytes }) });
+  }
+
+  run(): Promise<RunFacts> {
+    const host = {
+      nowMs: () => (currentlyRunning()?.body ?? this.#clock).nowMs(),
+      random: () => (currentlyRunning()?.body ?? this.#clock).random(),
+      setTimer: (callback: () => void, delayMs: number) => this.#setTimer(callback, delayMs),
+    };
+    return withVirtualGlobals(host, () => this.#run());
+  }
+
+  async #run(): Promise<RunFacts> {
+    const { functions, input } = this.#options;
+    await this.#store.registerFunctions([FUNCTION, ...Object.keys(functions)]);
+    const started = await this.#client.start(FUNCTION, { name: NAME, input });
+    this.#executionId = started.executionId;
+    this.#spawn(false);
+    await this.#untilEnded();
+    this.#callsAtEnd = this.#calls.length;
+    for (const { process } of this.#frozen.splice(0)) process.thaw();
+    // For what is still under way: longer than a lease.
+    await this.#clock.advanceTo(this.#clock.nowMs() + 2 * this.#options.leaseMs);
+    this.#isOver = true;
+    this.#ledger.isClosed = true;
+    for (const process of this.#processes) process.kill();
+    return this.#facts();
+  }
+
+  async #facts(): Promise<RunFacts> {
+    const loaded = await this.#load();
+    const trees = new Map([...loaded].map(([id, execution]) => [id, treeOf(execution)] as const));
+    return {
+      schedule: this.#options.schedule,
+      stuck: this.#stuck,
+      outcome: await this.#outcome(),
+      trees,
+      bodies: this.#ledger.bodies,
+      bodyStarts: this.#ledger.bodyStarts,
+      effects: this.#ledger.effects,
+      abandoned: this.#ledger.abandoned(trees),
+      calls: this.#calls,
+      callsAtLastFault: this.#callsAtLastFault,
+      callsAtEnd: this.#callsAtEnd,
+      faultsMet: this.#faultsMet,
+      timeline: this.#ledger.timeline,
+    };
+  }
+
+  async #outcome(): Promise<ExploredOutcome> {
+    const { status, result, error } = await this.#client.describe(this.#executionId);
+    return {
+      status,
+      ...(result === undefined ? {} : { result }),
+      ...(error === undefined ? {} : { error }),
+    };
+  }
+
+  async #untilEnded(): Promise<void> {
+    for (;;) {
+      await this.#clock.quiet();
+      if (await this.#waitedForRealWork()) continue;
+      const heads = [...(await this.#load()).values()].map(({ head }) => head);
+      if (heads.every(({ status }) => isTerminal(status))) return;
+      if (this.#stuck !== undefined) return;
+      const next = this.#clock.nextTimerMs;
+      if (next === undefined || next - this.#lastProgressMs > STUCK_MS) {
+        this.#stuck = "nothing happens any more";
+        return;
+      }
+      // Suspended, and nothing is set but the workers' looks at the store: they need not look in vain.
+      const dueAtMs = Math.min(...heads.map((head) => head.dueAtMs ?? Number.POSITIVE_INFINITY));
+      const sleeps = heads.every(({ status }) => status !== "RUNNING") && this.#pendingTimers() === 0;
+      if (sleeps && Number.isFinite(dueAtMs) && dueAtMs > next) {
+        this.#lastProgressMs = dueAtMs;
+        this.#clock.moveTo(dueAtMs);
+      } else await this.#clock.advanceTo(next);
+    }
+  }
+
+  /** Bodies that wait for nothing that the kit knows wait for something real: time stands still for them. */
+  async #waitedForRealWork(): Promise<boolean> {
+    if (!this.#hasRealWork()) return false;
+    const startedMs = elapsedMs();
+    while (this.#hasRealWork()) {
+      if (elapsedMs() - startedMs > REAL_WORK_MS) {
+        this.#stuck = `the body of a step has not ended within ${REAL_WORK_MS} ms of real time`;
+        return false;
+      }
+      await nextTurn();
+    }
+    return true;
+  }
+
+  #hasRealWork(): boolean {
+    if (this.#stuck !== undefined) return false;
+    return this.#processes.some(
+      (process) =>
+        process.isRunning && (this.#open.get(process) ?? 0) > 0 && (this.#timers.get(process) ?? 0) === 0,
+    );
+  }
+
+  #pendingTimers(): number {
+    let count = 0;
+    for (const [process, timers] of this.#timers) if (!process.isDead) count += timers;
+    return count + this.#outsideTimers;
+  }
+
+  #outsideTimers = 0;
+
+  /** The execution and everything that it has invoked. */
+  async #load(): Promise<Map<string, LoadedExecution>> {
+    const { heads } = await this.#store.list({ limit: 1000, oldestFirst: true });
+    const loaded = new Map<string, LoadedExecution>();
+    for (const { executionId } of heads) {
+      const execution = await this.#store.load(executionId);
+      if (execution !== undefined) loaded.set(executionId, execution);
+    }
+    return loaded;
+  }
+
+  #spawn(takesLeases: boolean): void {
+    const process = new VirtualProcess(this.#processes.length + 1, this.#clock);
+    this.#processes.push(process);
+    const hooks = this.#hooks();
+    const payloads = this.#payloads(this.#faultyPayloads(process, hooks));
+    const store = faultStore(this.#store, process, hooks, { payloads });
+    const running = this.#running(process);
+    const worker = new Worker({
+      store: takesLeases ? early(store, this.#options.leaseMs) : store,
+      functions: this.#functions(process, running),
+      clock: process.clock,
+      leaseMs: this.#options.leaseMs,
+      drainOnSigterm: false,
+      onError: (error) =>
+        this.#ledger.note(process, () => (isInjected(error) ? undefined : `reported ${error}`)),
+    });
+    this.#ledger.note(process, () =>
+      takesLeases ? "started, and takes leases that have not run out" : "started",
+    );
+    worker.start().catch(() => {
+      // A worker that cannot start ends its process; something starts another one.
+      process.kill();
+      this.#spawn(false);
+    });
+  }
+
+  #faultyPayloads(process: VirtualProcess, hooks: FaultHooks<ScheduledFault>): PayloadStore {
+    const inner = this.#payloadStore;
+    const { put, get } = faultCalls(inner, process, hooks, "payload.");
+    return {
+      name: inner.name,
+      put,
+      get,
+      list: (prefix) => inner.list(prefix),
+      delete: (keys) => inner.delete(keys),
+    };
+  }
+
+  #functions(process: VirtualProcess, running: Running): WorkerOptions["functions"] {
+    const all: Record<string, FunctionToInvoke> = {
+      [FUNCTION]: this.#options.create(),
+      ...this.#options.functions,
+    };
+    return Object.fromEntries(
+      Object.entries(all).map(([name, fn]) => {
+        if (typeof fn === "function")
+          return [
+            name,
+            probedHandler(fn, (executionId) => this.#surroundings(process, running, executionId)),
+          ];
+        const handler: PlainHandler = (input, context) => runAs(running, () => fn.handler(input, context));
+        return [name, { handler, durable: false }] as const;
+      }),
+    );
+  }
+
+  #surroundings(process: VirtualProcess, running: Running, executionId: string): Surroundings {
+    return {
+      run: (fn) => runAs(running, fn),
+      probe: {
+        asked: (operation, isObserved) => {
+          if (!process.isDead) this.#ledger.asked(executionId, operation, isObserved);
+        },
+        body: (body, run) => this.#body(running, executionId, body, run),
+        isSilent: true,
+      },
+    };
+  }
+
+  async #body(
+    running: Running,
+    executionId: string,
+    probed: ProbedBody,
+    run: () => Promise<unknown>,
+  ): Promise<unknown> {
+    const { process } = running;
+    if (!process.isRunning) await process.goesOn();
+    this.#clock.touch();
+    const body = this.#ledger.bodyStarted(process, executionId, probed);
+    const { Name } = probed.operation;
+    const standIn = Name === undefined ? undefined : this.#options.steps[Name];
+    this.#open.set(process, (this.#open.get(process) ?? 0) + 1);
+    try {
+      return await runAs({ ...running, body }, async () =>
+        standIn === undefined ? run() : standIn({ attempt: probed.attempt }),
+      );
+    } finally {
+      this.#open.set(process, (this.#open.get(process) ?? 0) - 1);
+      this.#clock.touch();
+    }
+  }
+
+  #running(process: VirtualProcess): Running {
+    return {
+      process,
+      effect: (name, key) => this.#ledger.effect(process, name, key),
+      answer: (callbackId, answer) => this.#answerLater(callbackId, answer),
+    };
+  }
+
+  #answerLater(callbackId: string, answer: CallbackAnswer): void {
+    if (this.#answered.has(callbackId)) return;
+    this.#answered.add(callbackId);
+    this.#outsideTimers += 1;
+    this.#clock.setTimer(() => {
+      this.#outsideTimers -= 1;
+      if (!this.#isOver) void this.#answer(callbackId, answer);
+    }, answer.afterMs ?? 0);
+  }
+
+  async #answer(callbackId: string, { result, error }: CallbackAnswer): Promise<void> {
+    this.#clock.touch();
+    this.#lastProgressMs = this.#clock.nowMs();
+    const id = callbackId.split(":")[1];
+    this.#ledger.note(undefined, () => `callback ${id} is answered`);
+    const sent =
+      error === undefined
+        ? this.#client.sendCallbackSuccess(
+            callbackId,
+            result === undefined ? undefined : JSON.stringify(result),
+          )
+        : this.#client.sendCallbackFailure(callbackId, error);
+    await sent.catch((refused: Error) =>
+      this.#ledger.note(undefined, () => `the answer is refused: ${refused.message}`),
+    );
+    this.#clock.touch();
+  }
+
+  /** For code of a handler. */
+  #setTimer(callback: () => void, delayMs: number): () => void {
+    const process = currentlyRunning()?.process;
+    if (process === undefined) return this.#clock.setTimer(callback, delayMs);
+    const count = (change: number): void => {
+      this.#timers.set(process, (this.#timers.get(process) ?? 0) + change);
+    };
+    let isPending = true;
+    const settle = (): boolean => {
+      const wasPending = isPending;
+      if (isPending) count(-1);
+      isPending = false;
+      return wasPending;
+    };
+    count(1);
+    const cancel = process.clock.setTimer(() => {
+      if (settle()) callback();
+    }, delayMs);
+    return () => {
+      settle();
+      cancel();
+    };
+  }
+
+  #hooks(): FaultHooks<ScheduledFault> {
+    return {
+      faultFor: (call) => this.#faultFor(call),
+      made: (call, answer) => this.#made(call, answer),
+      touch: () => this.#clock.touch(),
+      busyWhile: (work) => work,
+      spawn: () => void nextTurn().then(() => this.#spawn(false)),
+      spawnDuplicate: () => void nextTurn().then(() => this.#spawn(true)),
+      thawLater: (process, { kind }) =>
+        this.#frozen.push({ process, thawsAtAppend: kind === "freeze-before" }),
+      renewAgainLater: () => {},
+    };
+  }
+
+  #faultFor({ process, method, args }: StoreCall): ScheduledFault | undefined {
+    if (this.#isOver || this.#stuck !== undefined) return undefined;
+    const number = (this.#callsByMethod.get(method) ?? 0) + 1;
+    this.#callsByMethod.set(method, number);
+    const call = `${method}#${number}`;
+    if (this.#calls.push(call) === MAX_CALLS) {
+      this.#stuck = `it goes round in circles: ${MAX_CALLS} calls to the store`;
+      for (const one of this.#processes) one.kill();
+    }
+    const fault = this.#options.schedule.find((scheduled) => scheduled.call === call);
+    if (fault !== undefined) {
+      this.#faultsMet += 1;
+      this.#callsAtLastFault = this.#calls.length;
+    }
+    if (fault !== undefined || SHOWN.has(method))
+      this.#ledger.note(
+        process,
+        () => `${call}${describeCall(method, args)}${fault === undefined ? "" : `   <-- ${fault.kind}`}`,
+      );
+    return fault;
+  }
+
+  #made({ process, method, args }: StoreCall, answer: unknown): void {
+    if (method !== "append" || !(answer as { appended: boolean }).appended) return;
+    this.#lastProgressMs = this.#clock.nowMs();
+    for (const { update } of (args[1] as LogEntry).records) {
+      if (update?.Type !== "CALLBACK" || update.Action !== "START") continue;
+      void this.#callbackStarted(args[0] as string, update.Id as string);
+    }
+    const thawing = this.#frozen.filter((frozen) => frozen.thawsAtAppend && frozen.process !== process);
+    for (const frozen of thawing) {
+      this.#frozen.splice(this.#frozen.indexOf(frozen), 1);
+      void nextTurn().then(() => {
+        this.#ledger.note(frozen.process, () => "wakes up");
+        frozen.process.thaw();
+      });
+    }
+  }
+
+  /** A callback that is answered by its name, or by that of the `waitForCallback` around it. */
+  async #callbackStarted(executionId: string, operationId: string): Promise<void> {
+    if (Object.keys(this.#options.callbacks).length === 0) return;
+    const loaded = await this.#store.load(executionId);
+    const tree = loaded === undefined ? undefined : treeOf(loaded);
+    const operation = tree?.get(operationId);
+    const name = operation?.Name ?? tree?.get(operation?.ParentId ?? "")?.Name;
+    const answer = name === undefined ? undefined : this.#options.callbacks[name];
+    const callbackId = operation?.CallbackDetails?.CallbackId;
+    if (answer !== undefined && callbackId !== undefined) this.#answerLater(callbackId, answer);
+  }
+}
+
+/** Calls that a person wants to see. */
+const SHOWN: ReadonlySet<string> = new Set(["acquire", "append", "suspend", "finish", "payload.put"]);
+
+function describeCall(method: string, args: readonly unknown[]): string {
+  if (method === "append") {
+    const entry = args[1] as LogEntry;
+    const what = describeRecords(entry.records);
+    return `${entry.barrier === undefined ? "" : ` barrier of epoch ${entry.epoch}`} ${what}`.trimEnd();
+  }
+  if (method === "finish") return ` ${(args[0] as { status: string }).status}`;
+  return "";
+}
+
+/** A store in which a lease has run out for whoever claims through it, once. */
+function early(store: ExecutionStore, leaseMs: number): ExecutionStore {
+  let aheadMs = leaseMs + 1;
+  const due: ExecutionStore["due"] = (nowMs, limit, names) => store.due(nowMs + aheadMs, limit, names);
+  const acquire: ExecutionStore["acquire"] = async (request) => {
+    const head = await store.acquire({ ...request, nowMs: request.nowMs + aheadMs });
+    if (head !== undefined) aheadMs = 0;
+    return head;
+  };
+  return storeWith(store, { due, acquire });
+}
+
+/** True for a fault, and for a report of what came of one. */
+function isInjected(error: unknown): boolean {
+  return error instanceof InjectedError || (error instanceof Error && isInjected(error.cause));
+}

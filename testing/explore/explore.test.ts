@@ -1,0 +1,82 @@
+/** The crash explorer finds what it is there to find, and blames nobody else. `npm run explore:check` is the long form. */
+
+import { type CrashExplorationError, exploreCrashes } from "@tidemark/testing";
+import { exploreFaulty, exploreRight } from "./check";
+import { faultyHandlers } from "./faulty-handlers";
+import { rightHandlers } from "./right-handlers";
+
+describe("a faulty handler", () => {
+  it.each(Object.keys(faultyHandlers))("%s is found", async (name) => {
+    const { error } = await exploreFaulty(name);
+    expect(error?.kind).toBe(faultyHandlers[name]?.found);
+  });
+
+  it.each(["mutationFromBranch", "chargeWithoutKey", "answerInMemory"])(
+    "%s is found again, with the same story, by the line that is told",
+    async (name) => {
+      const { error } = await exploreFaulty(name, { pairs: 0 });
+      const { schedule, timeline } = error as CrashExplorationError;
+      expect((error as CrashExplorationError).message).toContain(`only: ${JSON.stringify(schedule)} }`);
+      const again = (await exploreFaulty(name, { only: schedule })).error as CrashExplorationError;
+      expect(again.timeline).toEqual(timeline);
+    },
+  );
+});
+
+describe("a right handler", () => {
+  it.each(Object.keys(rightHandlers))("%s is not blamed", async (name) => {
+    const report = await exploreRight(name, { kinds: ["crash-after"], pairs: 3 });
+    expect(report.schedules).toBeGreaterThan(5);
+  });
+});
+
+it("of two faults the one that matters is told", async () => {
+  const { error } = await exploreFaulty("mutationFromBranch", {
+    only: "acquire#1:crash-before + append#3:crash-after",
+  });
+  expect(error?.schedule).toBe("append#3:crash-after");
+});
+
+it("a step that may run again is reported with how often it ran", async () => {
+  const report = await exploreRight("mailAtLeastOnce", { pairs: 0, kinds: ["crash-before"] });
+  expect(report.repeated).toEqual([
+    { what: 'step 1 "mail"', undisturbed: 1, most: 2, schedule: "append#1:crash-before" },
+    { what: "effect mail", undisturbed: 1, most: 2, schedule: "append#1:crash-before" },
+    { what: 'step 3 "remind"', undisturbed: 1, most: 2, schedule: "append#4:crash-before" },
+    { what: "effect reminder", undisturbed: 1, most: 2, schedule: "append#4:crash-before" },
+  ]);
+});
+
+it("stand-ins run in place of the steps of their name, and count like them", async () => {
+  const steps = { charge: () => "no money moves", key: () => "k-1" };
+  const report = await exploreRight("chargeWithKey", { pairs: 0, steps, kinds: ["crash-before"] });
+  expect(report.repeated.map(({ what }) => what)).toEqual(['step 1 "key"', 'step 2 "charge"']);
+});
+
+it("explorations that are started together run one after the other", async () => {
+  const reports = await Promise.all([
+    exploreRight("condition", { pairs: 0, kinds: ["crash-before"] }),
+    exploreRight("retries", { pairs: 0, kinds: ["crash-before"] }),
+  ]);
+  expect(reports.map(({ schedules }) => schedules > 0)).toEqual([true, true]);
+  expect(Math.abs(Date.now() - performance.timeOrigin)).toBeLessThan(3_600_000);
+});
+
+it.each([
+  ["a schedule that is none", { only: "append:crash" }, "only has"],
+  ["a call that is never made", { only: "append#99:crash-after" }, "made no such call"],
+  ["a kind that is none", { kinds: ["explode" as never] }, "kinds has"],
+  ["a part of a pair", { pairs: 1.5 }, "pairs is"],
+  ["no lease", { leaseMs: 0 }, "leaseMs is"],
+])("%s is refused", async (_what, options, message) => {
+  await expect(exploreRight("chargeWithKey", options)).rejects.toMatchObject({
+    code: "TIDEMARK_EXPLORE_OPTIONS",
+    message: expect.stringContaining(message),
+  });
+});
+
+it("something that is no handler is refused", async () => {
+  await expect(exploreCrashes((() => 1) as never)).rejects.toMatchObject({
+    code: "TIDEMARK_EXPLORE_OPTIONS",
+  });
+});
