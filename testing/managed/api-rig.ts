@@ -54,7 +54,9 @@ export async function startApi(options: ApiRigOptions = {}) {
     onError: (error) => errors.push(error),
     ...apiOptions,
     store,
-    functions: { manual, ...options.functions },
+    ...("functions" in options && options.functions === undefined
+      ? {}
+      : { functions: { manual, ...options.functions } }),
   });
   await api.start();
   const served = await serveApi(around?.(api) ?? api, serve);

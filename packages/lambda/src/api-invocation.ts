@@ -63,6 +63,7 @@ export class ServedInvocation {
   #token: string;
   #last: Answered | undefined;
   #isClosed = false;
+  #hasEnded = false;
 
   constructor(options: ServedInvocationOptions) {
     const { event } = options;
@@ -77,6 +78,11 @@ export class ServedInvocation {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
+  }
+
+  /** True when a checkpoint has ended the execution. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** The event of the invocation, as plain JSON. */
@@ -123,6 +129,7 @@ export class ServedInvocation {
     this.#seen(Operations);
     if (end === undefined) return { CheckpointToken: this.#token, NewExecutionState: { Operations } };
     this.close();
+    this.#hasEnded = true;
     this.#end(outputOf(end));
     // No token: there is nothing more to record.
     return { NewExecutionState: { Operations } };
@@ -146,9 +153,10 @@ export class ServedInvocation {
     return { Operations: page, ...(next === undefined ? {} : { NextMarker: marker(STATE, next) }) };
   }
 
-  /** From now on no token is good. */
+  /** From now on no token is good. What has been answered may be asked for again. */
   close(): void {
     this.#isClosed = true;
+    this.#state = { token: "", operations: [] };
   }
 
   /** What the function has answered. One that suspends without waiting for anything would never go on. */

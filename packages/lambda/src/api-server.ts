@@ -74,6 +74,9 @@ export interface DurableApi {
   stop(): Promise<void>;
 }
 
+/** Enough for the retries of a client, which come within seconds. */
+const MAX_ENDED = 1000;
+
 /** Longest wait for the write that ends an execution. */
 const ENDING_MS = 30_000;
 
@@ -106,6 +109,8 @@ class ApiServer implements DurableApi {
   readonly #report: (error: unknown) => void;
   /** Invocations that run here, by execution. */
   readonly #running = new Map<string, ServedInvocation>();
+  /** The last ones that a checkpoint has ended: the answer to it may have been lost. */
+  readonly #ended = new Map<string, ServedInvocation>();
 
   constructor(options: DurableApiOptions) {
     const { store, functions, clock } = options;
@@ -185,13 +190,23 @@ class ApiServer implements DurableApi {
         invocation.close();
         // A newer one may have taken its place.
         if (this.#running.get(executionId) === invocation) this.#running.delete(executionId);
+        if (invocation.hasEnded) this.#remember(executionId, invocation);
       }
     };
     return run;
   }
 
+  #remember(executionId: string, invocation: ServedInvocation): void {
+    this.#ended.set(executionId, invocation);
+    for (const oldest of this.#ended.keys()) {
+      if (this.#ended.size <= MAX_ENDED) return;
+      this.#ended.delete(oldest);
+    }
+  }
+
   #invocation(arn: string): ServedInvocation {
-    const invocation = this.#running.get(executionIdOf(arn));
+    const executionId = executionIdOf(arn);
+    const invocation = this.#running.get(executionId) ?? this.#ended.get(executionId);
     if (invocation === undefined) throw invalidToken();
     return invocation;
   }
