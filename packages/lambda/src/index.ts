@@ -1,6 +1,12 @@
 export { type ServedApi, type ServeOptions, serveApi } from "./api-listen.js";
 export { type DurableApi, type DurableApiOptions, durableApi } from "./api-server.js";
 export { type DueWakeUp, type ExactScheduleOptions, exactSchedule, type Schedule } from "./exact-schedule.js";
+export {
+  type DurableLambdaOptions,
+  durableLambda,
+  type PlainLambdaOptions,
+  plainLambda,
+} from "./lambda-call.js";
 export { type LambdaFunctionOptions, lambdaFunction } from "./lambda-function.js";
 export {
   type LambdaAnswer,

@@ -44,6 +44,11 @@ export interface LambdaHandlerOptions<Event = unknown> {
   /** A wrapped handler, or a plain function as `{ handler, durable: false }`. */
   readonly handler: FunctionToRun;
   /**
+   * More functions that run in this Lambda function, by name: those that the handler invokes, such as `plainLambda`. Their
+   * wake-ups go to this Lambda function, which needs a `target` of `lambdaInvoke` wherever else they are sent.
+   */
+  readonly functions?: Readonly<Record<string, FunctionToRun>> | undefined;
+  /**
    * Makes starts idempotent: events with the same key are the same execution. 1 to 64 of the characters A-Z a-z 0-9 _ -.
    * Default, and when it gives `undefined`: the id of the request, which Lambda's own retries keep.
    */
@@ -111,21 +116,27 @@ export type LambdaHandler<Event = unknown> = (
 export function lambdaHandler<Event = unknown>(options: LambdaHandlerOptions<Event>): LambdaHandler<Event> {
   const { functionName, clock = systemClock } = options;
   const onError = reporter(options.onError);
-  const fn = registeredFunction(functionName, options.handler);
+  const functions = new Map(
+    Object.entries({ ...options.functions, [functionName]: options.handler }).map(
+      ([name, fn]) => [name, registeredFunction(name, fn)] as const,
+    ),
+  );
   const handOverMs = wholeNumber("handOverMs", options.handOverMs ?? 1000, 0);
   wholeNumber("inlineWaitMs", options.inlineWaitMs ?? 0, 0);
   wholeNumber("leaseMs", options.leaseMs ?? 30_000, 1);
   wholeNumber("maxBarrenInvocations", options.maxBarrenInvocations ?? 10, 1);
   // One for both ways of waking: each would make a client of its own.
-  const invoke = options.invoke ?? lambdaInvoke();
-  const connect = connection(options.store, [functionName]);
+  const send = options.invoke ?? lambdaInvoke();
+  const invoke: Invoke = ({ functionName: name, executionId }) =>
+    send({ functionName: functions.has(name) ? functionName : name, executionId });
+  const connect = connection(options.store, [...functions.keys()]);
   let runner: Runner<Event> | undefined;
   return async (event, context) => {
     const remainingMs = remainingTime(`function ${functionName}`, context, ["handOverMs", handOverMs]);
     const deadlineMs = clock.nowMs() + remainingMs;
     const executionId = wokenExecutionId(event);
     const store = await connect();
-    runner ??= new Runner({ ...options, invoke, clock, onError, handOverMs, fn }, store);
+    runner ??= new Runner({ ...options, invoke, clock, onError, handOverMs, hosted: functions }, store);
     if (executionId !== undefined) return runner.wake(executionId, deadlineMs);
     const answer = await runner.start(event as Event, context.awsRequestId, deadlineMs);
     return options.answer === undefined ? answer : options.answer(answer);
@@ -136,7 +147,8 @@ interface RunnerOptions<Event> extends LambdaHandlerOptions<Event> {
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
   readonly handOverMs: number;
-  readonly fn: RegisteredFunction;
+  /** All functions that run here, by name. */
+  readonly hosted: ReadonlyMap<string, RegisteredFunction>;
 }
 
 /** What a sandbox keeps between invocations. */
@@ -174,7 +186,8 @@ class Runner<Event> {
 
   /** Runs it, and says how it stands then. */
   async #outcome(executionId: string, deadlineMs: number): Promise<LambdaAnswer> {
-    const head = await this.#run(executionId, deadlineMs).catch((error: unknown) => {
+    const started = { executionId, functionName: this.#options.functionName };
+    const head = await this.#run(started, deadlineMs).catch((error: unknown) => {
       this.#options.onError(error);
       return this.#store.head(executionId).catch(this.#options.onError);
     });
@@ -206,15 +219,18 @@ class Runner<Event> {
   async wake(executionId: string, deadlineMs: number): Promise<void> {
     const head = await this.#store.head(executionId);
     if (head === undefined || isTerminal(head.status)) return;
-    const { functionName } = this.#options;
-    if (head.functionName !== functionName) throw otherFunction(head, functionName);
-    await this.#run(executionId, deadlineMs);
+    await this.#run(head, deadlineMs);
   }
 
   /** Runs it as often as it is due and time remains; then somebody else is to go on. Gives how it stands. */
-  async #run(executionId: string, deadlineMs: number): Promise<ExecutionHead | undefined> {
-    const { clock } = this.#options;
-    const run = { ...this.#options, store: this.#waking, executionId, deadlineMs };
+  async #run(
+    { executionId, functionName }: Pick<ExecutionHead, "executionId" | "functionName">,
+    deadlineMs: number,
+  ): Promise<ExecutionHead | undefined> {
+    const { clock, hosted } = this.#options;
+    const fn = hosted.get(functionName);
+    if (fn === undefined) throw otherFunction(executionId, functionName, [...hosted.keys()]);
+    const run = { ...this.#options, store: this.#waking, executionId, fn, deadlineMs };
     for (;;) {
       const hasRun = await runExecution(run);
       const head = await this.#store.head(executionId);
@@ -247,9 +263,9 @@ function requestName(awsRequestId: string | undefined): string | undefined {
   return awsRequestId !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(awsRequestId) ? awsRequestId : undefined;
 }
 
-function otherFunction({ executionId, functionName }: ExecutionHead, own: string): TidemarkError {
+function otherFunction(executionId: string, functionName: string, own: readonly string[]): TidemarkError {
   return new TidemarkError(
     "TIDEMARK_WAKE_UP",
-    `execution ${executionId} is of function ${functionName}, and this Lambda function runs ${own}; correct the target of whoever invoked it`,
+    `execution ${executionId} is of function ${functionName}, and this Lambda function runs ${own.join(", ")}; correct the target of whoever invoked it`,
   );
 }

@@ -33,7 +33,7 @@ describe("lambdaInvoke", () => {
     ["ValidationException", "TIDEMARK_LAMBDA_FUNCTION", "correct the name or target"],
     ["TooManyRequestsException", "TIDEMARK_LAMBDA_THROTTLED", "raise the concurrency quota"],
     ["RecursiveInvocationException", "TIDEMARK_LAMBDA_RECURSION", "RecursiveLoop"],
-    ["ServiceException", "TIDEMARK_LAMBDA_INVOKE", "the waker tries again"],
+    ["ServiceException", "TIDEMARK_LAMBDA_INVOKE", "it is tried again"],
   ])("says what %s means", (name, code, advice) => {
     const { code: given, message } = report.errors[name] ?? { code: "", message: "" };
     expect(given).toBe(code);
@@ -50,7 +50,10 @@ describe("lambdaInvoke", () => {
   });
 
   it("says so when the AWS SDK cannot be loaded", async () => {
-    // Jest's modules have no import(): to them it is not installed.
+    jest.doMock("@aws-sdk/client-lambda", () => {
+      throw new Error("Cannot find module");
+    });
+
     await expect(lambdaInvoke()({ functionName: "order", executionId: "order.one" })).rejects.toMatchObject({
       code: "TIDEMARK_LAMBDA_CLIENT",
     });

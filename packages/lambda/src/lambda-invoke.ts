@@ -70,12 +70,17 @@ function noTarget(functionName: string, target: unknown): TidemarkError {
 }
 
 /** What a request to invoke a function failed with. */
-export function invokeError(target: string, executionId: string, cause: unknown): TidemarkError {
+export function invokeError(
+  target: string,
+  executionId: string,
+  cause: unknown,
+  consequence = "was not woken",
+): TidemarkError {
   const { name, message } = Object(cause) as { readonly name?: unknown; readonly message?: unknown };
   const [code, advice] = meaningOf(name, target);
   return new TidemarkError(
     code,
-    `execution ${executionId} was not woken, lambda:InvokeFunction on function ${target} failed: ${name}: ${message}; ${advice}`,
+    `execution ${executionId} ${consequence}, lambda:InvokeFunction on function ${target} failed: ${name}: ${message}; ${advice}`,
     { cause },
   );
 }
@@ -95,13 +100,13 @@ function meaningOf(name: unknown, target: string): readonly [code: string, advic
     case "TooManyRequestsException":
     case "EC2ThrottledException":
     case "ThrottlingException":
-      return ["TIDEMARK_LAMBDA_THROTTLED", "raise the concurrency quota; the waker tries again"];
+      return ["TIDEMARK_LAMBDA_THROTTLED", "raise the concurrency quota; it is tried again"];
     case "RecursiveInvocationException":
       return [
         "TIDEMARK_LAMBDA_RECURSION",
         "set the function's RecursiveLoop to Allow; until then the waker goes on with it",
       ];
     default:
-      return ["TIDEMARK_LAMBDA_INVOKE", "the waker tries again; mend the cause if it stays"];
+      return ["TIDEMARK_LAMBDA_INVOKE", "it is tried again; mend the cause if it stays"];
   }
 }
