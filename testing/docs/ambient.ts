@@ -49,3 +49,4 @@ export declare const orders: Order[];
 
 export declare const urls: string[];
 export declare const fetchOne: (context: DurableContext, url: string) => Promise<string>;
+export declare const loadRate: (currency: string) => Promise<number>;

@@ -65,7 +65,7 @@ const LAYERS: Layers = {
     ],
     builtins: [],
   },
-  "eslint-plugin": { packages: [], externals: ["@typescript-eslint/utils", "eslint"], builtins: [] },
+  "eslint-plugin": { packages: [], externals: ["eslint", "estree"], builtins: [] },
 };
 
 /** The outermost files: the only ones that may read the clock, set timers or draw random numbers. */
