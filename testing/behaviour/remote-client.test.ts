@@ -64,8 +64,8 @@ describe("checkpoints of many updates", () => {
 
     expect(ending).toEqual({ status: "SUCCEEDED", result: 1_000_000 });
     expect(requests.map(({ Updates }) => Updates?.map(({ Id, Action }) => `${Id} ${Action}`))).toEqual([
-      ["1 START"],
-      ["1 SUCCEED"],
+      ["c4ca4238a0b92382 START"],
+      ["c4ca4238a0b92382 SUCCEED"],
     ]);
   });
 
@@ -88,9 +88,9 @@ describe("checkpoints of many updates", () => {
 
     const updates = requests.flatMap(({ Updates = [] }) => Updates);
     expect(updates).toEqual([
-      { Id: "1", Type: "STEP", SubType: "Step", Action: "START" },
+      { Id: "c4ca4238a0b92382", Type: "STEP", SubType: "Step", Action: "START" },
       {
-        Id: "1",
+        Id: "c4ca4238a0b92382",
         Type: "STEP",
         SubType: "Step",
         Action: "FAIL",

@@ -18,7 +18,10 @@ import { fastClock } from "../interop/fast-clock";
 import { createWorkflow, type Workflow } from "./workflow";
 
 /** What the program prints, by SDK. */
-export type SdkReport = Readonly<Record<"aws" | "ours", SdkRun>>;
+export type SdkReport = Readonly<Record<(typeof NAMES)[number], SdkRun>>;
+
+/** With one SDK, and with both in turns: each invocation is the other's, the first that of the name. */
+const NAMES = ["aws", "ours", "aws-then-ours", "ours-then-aws"] as const;
 
 export interface SdkRun {
   readonly answer: unknown;
@@ -42,11 +45,10 @@ const LOSE_EVERY = 5;
 async function main([storeName = "memory"]: readonly string[]): Promise<void> {
   const source = await storeSource(storeName);
   const store = await source.open();
-  const workflows = { aws: createWorkflow(), ours: createWorkflow() };
-  const wrapped = {
-    aws: aws.withDurableExecution(workflows.aws.handler as never) as unknown as DurableHandler,
-    ours: ours.withDurableExecution(workflows.ours.handler) as DurableHandler,
-  };
+  const workflows = new Map<string, Workflow>(NAMES.map((name) => [name, createWorkflow()]));
+  const wrapped = Object.fromEntries(
+    NAMES.map((name) => [name, wrap(name, workflows.get(name)?.handler as Workflow["handler"])]),
+  );
   // Where the functions are: Lambda, as far as `lambdaFunction` can tell. It answers with what the handler gives.
   const lambda = new LambdaWithHandlers(wrapped);
   const lambdaServed = await serveApi(lambda);
@@ -56,11 +58,11 @@ async function main([storeName = "memory"]: readonly string[]): Promise<void> {
     clock: fastClock(SPEED),
     firstPage: { items: 3 },
     functions: {
-      aws: lambdaFunction("aws", { client: remote }),
-      ours: lambdaFunction("ours", { client: remote }),
+      ...Object.fromEntries(NAMES.map((name) => [name, lambdaFunction(name, { client: remote })])),
+      ...Object.fromEntries(
+        NAMES.map((name) => [`${name}-child`, wrap(name, (workflows.get(name) as Workflow).child as never)]),
+      ),
       double: { durable: false, handler: async (event: { n: number }) => event.n * 2 },
-      "aws-child": aws.withDurableExecution(workflows.aws.child as never) as unknown as DurableHandler,
-      "ours-child": ours.withDurableExecution(workflows.ours.child) as DurableHandler,
     },
   });
   const lossy = new LossyApi(api);
@@ -73,20 +75,35 @@ async function main([storeName = "memory"]: readonly string[]): Promise<void> {
   });
   await api.start();
   const client = new LambdaClient({});
-  const [awsRun, ourRun] = await Promise.all(
-    (["aws", "ours"] as const).map((name) => run(name, client, workflows[name], lossy)),
+  const runs = await Promise.all(
+    NAMES.map(async (name) => [name, await run(name, client, workflows.get(name) as Workflow, lossy)]),
   );
-  process.stdout.write(`${JSON.stringify({ aws: awsRun, ours: ourRun })}\n`);
+  process.stdout.write(`${JSON.stringify(Object.fromEntries(runs))}\n`);
   await api.stop();
   await Promise.all([served.close(), lambdaServed.close()]);
   await source.close();
   process.exit(0);
 }
 
+function wrap(name: (typeof NAMES)[number], handler: Workflow["handler"]): DurableHandler {
+  const sdks = {
+    aws: aws.withDurableExecution(handler as never) as unknown as DurableHandler,
+    ours: ours.withDurableExecution(handler) as DurableHandler,
+  };
+  const turns = name.split("-then-") as (keyof typeof sdks)[];
+  const invocations = new Map<string, number>();
+  return (input, context) => {
+    const { DurableExecutionArn } = input;
+    const count = invocations.get(DurableExecutionArn) ?? 0;
+    invocations.set(DurableExecutionArn, count + 1);
+    return sdks[turns[count % turns.length] as keyof typeof sdks](input, context);
+  };
+}
+
 const CONNECTION = { region: "eu-west-1", credentials: { accessKeyId: "id", secretAccessKey: "key" } };
 
 async function run(
-  name: "aws" | "ours",
+  name: (typeof NAMES)[number],
   client: LambdaClient,
   workflow: Workflow,
   lossy: LossyApi,
@@ -134,7 +151,9 @@ class LossyApi implements Pick<DurableApi, "fetch"> {
 
   async fetch(request: Request): Promise<Response> {
     const answer = await this.#api.fetch(request);
-    if (!request.url.endsWith("/checkpoint")) return answer;
+    // Never twice the same: three losses in a row would end an invocation, and its bodies might run again.
+    const isFirst = request.headers.get("amz-sdk-request")?.startsWith("attempt=1") === true;
+    if (!request.url.endsWith("/checkpoint") || !isFirst) return answer;
     this.#checkpoints += 1;
     if (this.#checkpoints % LOSE_EVERY !== 0) return answer;
     const name = /function:([^/]+)\//.exec(decodeURIComponent(request.url))?.[1] ?? "";

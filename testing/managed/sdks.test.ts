@@ -22,7 +22,8 @@ beforeAll(async () => {
   );
 }, 120_000);
 
-const cases = STORES.flatMap((store) => (["aws", "ours"] as const).map((sdk) => [store, sdk] as const));
+const SDKS = ["aws", "ours", "aws-then-ours", "ours-then-aws"] as const;
+const cases = STORES.flatMap((store) => SDKS.map((sdk) => [store, sdk] as const));
 
 describe.each(cases)("on %s, a handler of the SDK %s", (store, sdk) => {
   const run = () => (reports.get(store) as SdkReport)[sdk];

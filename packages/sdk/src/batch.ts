@@ -129,7 +129,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
   run(scope: Scope, operation: LiveOperation<BatchResult<T>>): Promise<BatchResult<T>> {
     this.#scope = scope;
     this.#operation = operation;
-    const beyond = operation.engine.find(operationId(scope.prefix, this.spec.count + 1));
+    const beyond = operation.engine.find(scope.idOf(operationId(scope.prefix, this.spec.count + 1)));
     if (beyond !== undefined) operation.engine.fail(missingOperation(beyond, false));
     return new Promise((resolve, reject) => {
       this.#complete = resolve;
@@ -171,7 +171,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     const { name } = this.#seen(item.index, BatchItemStatus.STARTED);
     if (this.spec.nesting === NestingType.FLAT) {
       const run = (scope: Scope): Promise<T> => settlementOf(() => item.run(scope)).then(this.#writable);
-      void runVirtual(this.#scope, this.#scope.nextId(), name, engine, run, childContextError).then(
+      void runVirtual(this.#scope, this.#scope.nextPosition(), name, engine, run, childContextError).then(
         (settled) => item.take(settled),
       );
       return;

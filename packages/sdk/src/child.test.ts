@@ -14,7 +14,7 @@ describe("runVirtual", () => {
       "2-1",
       "virtual",
       invocation,
-      async (scope) => [scope.nextId(), scope.parentId],
+      async (scope) => [scope.nextPosition(), scope.parentId],
       asChildError,
     );
 

@@ -90,7 +90,7 @@ export class ContextKind<T> implements OperationKind<T> {
     const isRebuilding = record !== undefined && isRebuilt(record);
     if (record !== undefined && record.Status !== "STARTED" && !isRebuilding) return;
     this.#scope = new Scope(operation.scope, {
-      prefix: operation.id,
+      prefix: operation.position,
       parentId: operation.id,
       name: this.name,
       isRebuilding,
@@ -249,14 +249,20 @@ export function isTooLarge(payload: string): boolean {
 /** Runs code in a context without a record: its outcome is known when the code ends. */
 export function runVirtual<T>(
   scope: Scope,
-  id: string,
+  position: string,
   name: string | undefined,
   invocation: EndingInvocation,
   run: (scope: Scope) => Promise<T>,
   errorMapper: (error: DurableOperationError) => Error,
 ): Promise<Settled<T>> {
-  const inner = new Scope(scope, { prefix: id, parentId: scope.parentId, name });
-  const running = { scope: inner, operationId: id, operationName: name, attempt: undefined, invocation };
+  const inner = new Scope(scope, { prefix: position, parentId: scope.parentId, name });
+  const running = {
+    scope: inner,
+    operationId: scope.idOf(position),
+    operationName: name,
+    attempt: undefined,
+    invocation,
+  };
   return afterSiblings(invocation, inner, () => runIn(running, () => run(inner))).then(
     (value): Settled<T> => {
       inner.hasEnded = true;

@@ -170,7 +170,7 @@ function decide(context: AnyContext, operation: string, name: string, choice: Ve
 
 /** Decides for a context whose code runs now. */
 export function decideVersion(engine: Engine, scope: Scope, name: string, choice: VersionChoice): number {
-  const id = `${scope.prefix === "" ? "" : `${scope.prefix}-`}v_${name}`;
+  const id = scope.idOf(`${scope.prefix === "" ? "" : `${scope.prefix}-`}v_${name}`);
   const recorded = engine.find(id);
   let version = scope.versions?.get(name) ?? (recorded === undefined ? undefined : versionIn(recorded));
   if (version === undefined) {

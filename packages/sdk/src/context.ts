@@ -195,8 +195,8 @@ export class OperationContext implements DurableContext {
     const deferred = new Deferred<T>();
     if (!this.#mayRun("runInChildContext")) return deferred.promise;
     const mapper = config.errorMapper ?? childContextError;
-    void runVirtual(this.#scope, this.#scope.nextId(), name, this.#engine, run, mapper).then((settled) =>
-      deferred.take(settled),
+    void runVirtual(this.#scope, this.#scope.nextPosition(), name, this.#engine, run, mapper).then(
+      (settled) => deferred.take(settled),
     );
     return deferred.promise;
   }

@@ -55,6 +55,9 @@ type UpdateFields = Pick<
 
 /** An operation that the code has asked for. */
 export class LiveOperation<T> implements Handle {
+  /** Where it is in the code: `3-1`. */
+  readonly position: string;
+  /** Under which it is recorded. */
   readonly id: string;
   readonly engine: Engine;
   readonly scope: Scope;
@@ -67,7 +70,8 @@ export class LiveOperation<T> implements Handle {
   constructor(engine: Engine, scope: Scope, kind: OperationKind<T>, sink: Sink<T>) {
     this.engine = engine;
     this.scope = scope;
-    this.id = scope.nextId();
+    this.position = scope.nextPosition();
+    this.id = scope.idOf(this.position);
     this.#kind = kind;
     this.#sink = sink;
   }

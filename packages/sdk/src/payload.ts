@@ -17,6 +17,7 @@ import {
 
 interface Owner {
   readonly id: string;
+  readonly position: string;
   readonly name: string | undefined;
   readonly engine: Engine;
 }
@@ -62,7 +63,7 @@ export function readValue<T>(
 }
 
 function context(owner: Owner): { entityId: string; durableExecutionArn: string } {
-  return { entityId: owner.id, durableExecutionArn: owner.engine.executionArn };
+  return { entityId: owner.position, durableExecutionArn: owner.engine.executionArn };
 }
 
 function failure(what: string, owner: Owner): string {

@@ -5,13 +5,13 @@ describe("a scope", () => {
     const root = new Scope();
     const child = new Scope(root, { prefix: "2", parentId: "2" });
 
-    expect([root.nextId(), root.nextId(), child.nextId(), child.nextId(), root.nextId()]).toEqual([
-      "1",
-      "2",
-      "2-1",
-      "2-2",
-      "3",
-    ]);
+    expect([
+      root.nextPosition(),
+      root.nextPosition(),
+      child.nextPosition(),
+      child.nextPosition(),
+      root.nextPosition(),
+    ]).toEqual(["1", "2", "2-1", "2-2", "3"]);
   });
 
   it("lives as long as all scopes around it", () => {

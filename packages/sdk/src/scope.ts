@@ -1,23 +1,26 @@
 /**
  * Owns where code runs: the root, a child context or a step body.
  *
- * A scope hands out operation ids in the order of the calls. Code that runs in one scope and calls
- * the context of another would get ids that a replay cannot repeat, so each call is checked.
+ * A scope hands out positions in the order of the calls. Code that runs in one scope and calls
+ * the context of another would get positions that a replay cannot repeat, so each call is checked.
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { operationId } from "@tidemark/protocol";
+import { type IdOf, positionItself } from "./recorded-ids.js";
 
 interface ScopeOptions {
   readonly prefix?: string;
   readonly parentId?: string | undefined;
   readonly name?: string | undefined;
   readonly isRebuilding?: boolean;
+  /** Given for the root; it is that of all scopes below. */
+  readonly idOf?: IdOf;
 }
 
 export class Scope {
   readonly parent: Scope | undefined;
-  /** Prefix of the ids of its operations; "" for the root. */
+  /** Prefix of the positions of its operations; "" for the root. */
   readonly prefix: string;
   /** What its operations record as their parent. Differs from the prefix in virtual contexts. */
   readonly parentId: string | undefined;
@@ -26,6 +29,8 @@ export class Scope {
   readonly isRebuilding: boolean;
   /** How many contexts with a record are around its operations. */
   readonly depth: number;
+  /** The id under which the operation at a position is recorded. */
+  readonly idOf: IdOf;
   #count = 0;
   /** What its code has been told of versions of itself. */
   versions: Map<string, number> | undefined;
@@ -37,11 +42,12 @@ export class Scope {
     this.prefix = options.prefix ?? "";
     this.parentId = options.parentId;
     this.name = options.name;
+    this.idOf = options.idOf ?? parent?.idOf ?? positionItself;
     this.isRebuilding = options.isRebuilding === true || parent?.isRebuilding === true;
     this.depth = parent === undefined ? 0 : parent.depth + (options.parentId === parent.parentId ? 0 : 1);
   }
 
-  nextId(): string {
+  nextPosition(): string {
     this.#count += 1;
     return operationId(this.prefix, this.#count);
   }

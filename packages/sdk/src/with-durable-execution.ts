@@ -28,6 +28,7 @@ import type { DurableInstrumentationPlugin } from "./plugin.js";
 import { loadConfiguredPlugins } from "./plugin-loader.js";
 import { PluginObserver } from "./plugin-observer.js";
 import { createPluginRunner, type PluginRunner } from "./plugin-runner.js";
+import { hashedPosition, positionItself } from "./recorded-ids.js";
 import { currentlyRunning, runIn, Scope } from "./scope.js";
 import { defaultSerdes, serializeJson } from "./serdes.js";
 
@@ -244,7 +245,7 @@ class HandlerInvocation {
     engine: Engine,
     input: unknown,
   ): Promise<{ readonly output: DurableExecutionInvocationOutput; readonly value?: unknown }> {
-    const root = new Scope();
+    const root = new Scope(undefined, { idOf: engine.isRemote ? hashedPosition : positionItself });
     const context = this.#rootContext(engine, root);
     const running = {
       scope: root,

@@ -1,0 +1,18 @@
+/**
+ * Owns the ids under which operations are recorded.
+ *
+ * In stores of Tidemark an id is the position itself: `3-1-2`. The managed service takes at most 64 characters, which a
+ * deep position exceeds, and it may hold what AWS's SDK has begun: there an id is the hash that AWS's SDK sends, so that
+ * either SDK goes on with what the other has recorded.
+ */
+
+import { createHash } from "node:crypto";
+
+/** Gives the id of a position. */
+export type IdOf = (position: string) => string;
+
+export const positionItself: IdOf = (position) => position;
+
+/** The first 16 digits of the MD5 hash: no secret, only short. Source: AWS SDK 2.4. */
+export const hashedPosition: IdOf = (position) =>
+  createHash("md5").update(position).digest("hex").slice(0, 16);
