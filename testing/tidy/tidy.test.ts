@@ -86,8 +86,7 @@ const OUTERMOST: Exceptions = {
 
 /** Files that import what only the process that runs them knows. */
 const MAY_IMPORT_DYNAMICALLY: Exceptions = {
-  "packages/lambda/src/exact-schedule.ts": "an optional peer, which bundlers must leave alone",
-  "packages/sdk/src/lambda-connection.ts": "an optional peer, which bundlers must leave alone",
+  "packages/sdk/src/optional-peer.ts": "optional peers, which bundlers must leave alone",
   "packages/sdk/src/plugin-loader.ts": "plugins that the environment names",
 };
 

@@ -71,8 +71,10 @@ describe("exactSchedule", () => {
   });
 
   it("says so when the AWS SDK cannot be loaded", async () => {
+    jest.doMock("@aws-sdk/client-scheduler", () => {
+      throw new Error("Cannot find module");
+    });
     const schedule = exactSchedule({ roleArn: ROLE, target: () => "arn:aws:lambda" });
-    // Jest's modules have no import(): to them it is not installed.
     await expect(
       schedule({ functionName: "order", executionId: "order.one", nowMs: 0, dueAtMs: 1 }),
     ).rejects.toMatchObject({ code: "TIDEMARK_LAMBDA_SCHEDULE" });

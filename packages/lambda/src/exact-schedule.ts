@@ -7,6 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { TidemarkError } from "@tidemark/protocol";
+import { loadOptionalPeer } from "@tidemark/sdk";
 import type { WakeUp } from "./lambda-invoke.js";
 import { optionError, wholeNumber } from "./options.js";
 import { wakeUpEvent } from "./wake-up-event.js";
@@ -171,7 +172,7 @@ async function loadModule(): Promise<SchedulerModule> {
   // Not a literal, so that bundlers leave the optional peer alone.
   const name = "@aws-sdk/client-scheduler";
   try {
-    const loaded = (await import(name)) as SchedulerModule & { default?: SchedulerModule };
+    const loaded = (await loadOptionalPeer(name)) as SchedulerModule & { default?: SchedulerModule };
     return loaded.SchedulerClient === undefined ? (loaded.default as SchedulerModule) : loaded;
   } catch (cause) {
     throw failure(

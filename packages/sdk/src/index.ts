@@ -120,6 +120,7 @@ export {
   type WaitForCallbackContext,
   type WaitForConditionContext,
 } from "./logger.js";
+export { loadOptionalPeer } from "./optional-peer.js";
 export {
   type AttemptEndInfo,
   AttemptEndInfoOutcome,

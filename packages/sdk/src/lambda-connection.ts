@@ -4,6 +4,7 @@
  */
 
 import { TidemarkError } from "@tidemark/protocol";
+import { loadOptionalPeer } from "./optional-peer.js";
 
 /** The part of a `LambdaClient` that is used. */
 export interface LambdaSender {
@@ -62,23 +63,11 @@ async function loadModule<Command extends string>(
   // Not a literal, so that bundlers leave the optional peer alone.
   const name = "@aws-sdk/client-lambda";
   try {
-    const loaded = (await importOrRequire(name)) as LambdaModule<Command> & {
+    const loaded = (await loadOptionalPeer(name)) as LambdaModule<Command> & {
       default?: LambdaModule<Command>;
     };
     return loaded.LambdaClient === undefined ? (loaded.default as LambdaModule<Command>) : loaded;
   } catch (cause) {
     throw new TidemarkError("TIDEMARK_LAMBDA_CLIENT", missing(name), { cause });
-  }
-}
-
-/** Code that runs in a `vm` context, as under Jest, has no `import()`, but has its own `require`. */
-async function importOrRequire(name: string): Promise<unknown> {
-  try {
-    return await import(name);
-  } catch (error) {
-    const isMissing =
-      (error as { code?: unknown } | null)?.code === "ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG";
-    if (!isMissing || typeof require !== "function") throw error;
-    return require(name);
   }
 }
