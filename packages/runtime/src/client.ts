@@ -32,6 +32,7 @@ import { describe, type ExecutionDescription, readable } from "./description.js"
 import { fenceOff } from "./fence.js";
 import { readHistory } from "./history-payloads.js";
 import { LookAgain } from "./look-again.js";
+import { isFunctionName } from "./registration.js";
 import { requireStore } from "./require-store.js";
 import { uniqueId } from "./unique-id.js";
 
@@ -126,7 +127,7 @@ export class DurableClient {
     if (options.name !== undefined) validateExecutionName(options.name);
     const timeoutMs = durationSeconds(options.timeout ?? { days: TIMEOUT_DAYS }, "timeout") * 1000;
     const retentionMs = durationSeconds(options.retention ?? { days: RETENTION_DAYS }, "retention") * 1000;
-    if (!(await this.#store.hasFunction(functionName))) {
+    if (!isFunctionName(functionName) || !(await this.#store.hasFunction(functionName))) {
       throw new TidemarkError(
         "TIDEMARK_UNKNOWN_FUNCTION",
         `no worker has registered function ${valueText(functionName)}; start a worker that has it, or correct the name`,

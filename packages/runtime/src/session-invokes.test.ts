@@ -51,6 +51,27 @@ describe("a chained invoke", () => {
     });
   });
 
+  it("of a name that no function can have fails, without asking the store for it", async () => {
+    const hasFunction = jest.fn(async () => false);
+    const session = await openSession(storeWith(run.store, { hasFunction }));
+    const FunctionName = "an input that was taken for a name ".repeat(100);
+    await send(session, [{ ...invoke, ChainedInvokeOptions: { FunctionName } }]);
+
+    const { inbox = [] } = (await run.store.load("main.one")) ?? {};
+    expect(inbox.map(({ event }) => event)).toEqual([
+      {
+        kind: "invoke_settled",
+        id: "1",
+        outcome: "FAILED",
+        error: {
+          ErrorType: "TIDEMARK_UNKNOWN_FUNCTION",
+          ErrorMessage: expect.stringMatching(/^no worker has registered function .{150,300}; register it/),
+        },
+      },
+    ]);
+    expect(hasFunction).not.toHaveBeenCalled();
+  });
+
   it("starts nothing before it is recorded", async () => {
     await run.store.registerFunctions(["child"]);
     const session = await openSession(

@@ -2,6 +2,10 @@
 
 import { type ChainedInvokeDetails, childExecutionId, type ExecutionHead } from "@tidemark/protocol";
 import { type ExecutionStore, settleKey } from "@tidemark/store";
+import { isFunctionName } from "./registration.js";
+
+/** Of a name: an input that was taken for one may be long. */
+const SHOWN_LENGTH = 200;
 
 interface ChainedInvoke {
   readonly operationId: string;
@@ -17,7 +21,7 @@ export async function startChild(
 ): Promise<void> {
   const functionName = details.FunctionName as string;
   const { executionId } = parent;
-  if (await store.hasFunction(functionName)) {
+  if (isFunctionName(functionName) && (await store.hasFunction(functionName))) {
     await store.start({
       executionId: childExecutionId(executionId, operationId),
       functionName,
@@ -31,7 +35,7 @@ export async function startChild(
     return;
   }
   const ErrorMessage =
-    `no worker has registered function ${JSON.stringify(functionName)}; register it, or correct the name. ` +
+    `no worker has registered function ${JSON.stringify(functionName.slice(0, SHOWN_LENGTH))}; register it, or correct the name. ` +
     "Two texts are a name and a function: to pass a text as the input, call invoke(name, function, input)";
   await store.post({
     executionId,
