@@ -327,7 +327,10 @@ describe("items that are damaged", () => {
       message: expect.stringContaining(`execution e1: ${what}; restore`),
     });
     await put(item, { S: '{"v":99}' });
-    await expect(store.load("e1")).rejects.toMatchObject({ code: "TIDEMARK_LOG_VERSION" });
+    await expect(store.load("e1")).rejects.toMatchObject({
+      code: "TIDEMARK_LOG_VERSION",
+      message: expect.stringContaining("execution e1: log entry 1 has format 99"),
+    });
     await put(item, { B: Uint8Array.of(1, 2, 3) });
     await expect(store.load("e1")).rejects.toMatchObject(corrupt("log entry 1 cannot be unpacked"));
     await put(event, { S: "{" });

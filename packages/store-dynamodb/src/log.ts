@@ -36,7 +36,7 @@ import {
 } from "./keys.js";
 import type { KnownExecutions } from "./known-executions.js";
 import type { Requests } from "./requests.js";
-import { corruptError, entryTooLargeError } from "./store-errors.js";
+import { corruptError, entryTooLargeError, errorOf } from "./store-errors.js";
 import { type Item, textOf } from "./text-attribute.js";
 
 /** 10 KB below an item's 400 KB: keys take at most 3 KB (source: DynamoDB limits), other attributes 50 bytes. */
@@ -244,7 +244,11 @@ export class Log {
       const problem = `log entry ${sequence} cannot be unpacked`;
       throw corruptError(this.#context.tableName, executionId, problem, cause);
     }
-    return decodeEntry(text ?? "", sequence);
+    try {
+      return decodeEntry(text ?? "", sequence);
+    } catch (error) {
+      throw errorOf(this.#context.tableName, executionId, error as TidemarkError);
+    }
   }
 }
 

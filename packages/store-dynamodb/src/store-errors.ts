@@ -254,6 +254,12 @@ export function corruptError(tableName: string, executionId: string, problem: st
   );
 }
 
+/** An error of the protocol, which knows entries only, with the execution that it is about. */
+export function errorOf(tableName: string, executionId: string, { code, message, cause }: TidemarkError) {
+  const where = `store table ${tableName}, execution ${executionId}`;
+  return new TidemarkError(code, `${where}: ${message}`, { cause });
+}
+
 export function missingInputError(tableName: string, executionId: string): TidemarkError {
   return corruptError(tableName, executionId, "the input is missing");
 }
