@@ -18,6 +18,20 @@ const CONTEST_SPREAD_MS = 300;
 
 const POLL_INTERVAL_MS = 50;
 
+const MAX_CALLS = 5;
+
+/** The same call again when its payload could not be written: then nothing has been posted. */
+export async function untilWritten<T>(call: () => Promise<T>): Promise<T> {
+  for (let calls = 1; ; calls++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || error.code !== "TIDEMARK_PAYLOAD_STORE") throw error;
+      if (calls === MAX_CALLS) throw error;
+    }
+  }
+}
+
 export class CallbackAnswers {
   /** By execution; two for one execution would be a violation. */
   readonly confirmed = new Map<string, ConfirmedAnswer[]>();
@@ -95,7 +109,7 @@ export class CallbackAnswers {
     send: () => Promise<void>,
   ): Promise<void> {
     try {
-      await send();
+      await untilWritten(send);
     } catch (error) {
       if (!(error instanceof TidemarkError) || error.code !== "TIDEMARK_CALLBACK_SETTLED") throw error;
       this.refused.add(executionId);

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isTerminal } from "@tidemark/protocol";
 import type { DurableClient } from "@tidemark/runtime";
 import type { ExecutionStore } from "@tidemark/store";
+import { untilWritten } from "./callback-answers";
 
 export interface LoadOptions {
   readonly executions: number;
@@ -65,7 +66,9 @@ export class Load {
 
   async #start(index: number): Promise<void> {
     const input = { seed: this.#options.seed, index };
-    const { executionId } = await this.#client.start("order", { name: `order-${index}`, input });
+    const { executionId } = await untilWritten(() =>
+      this.#client.start("order", { name: `order-${index}`, input }),
+    );
     this.#live.add(executionId);
     if (index % this.#options.awaitedEvery === 0) this.#awaited.push(this.#await(executionId));
   }

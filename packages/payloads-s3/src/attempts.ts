@@ -6,7 +6,7 @@
  * counts as deleted.
  */
 
-/** An attempt that nothing has been heard of for so long is given up. Below half of the default for `retryTimeoutMs`. */
+/** The first attempt that nothing is heard of for so long is given up. Below half of the default for `retryTimeoutMs`. */
 const SILENCE_MS = 4_000;
 /** A request takes longer when it sends much: at this rate, which is that of a poor connection. */
 const SLOWEST_BYTES_PER_MS = 128;
@@ -44,7 +44,8 @@ export class Attempts {
     const startedMs = performance.now();
     for (let attempt = 0; ; attempt++) {
       try {
-        return await attemptOnce(send, SILENCE_MS + sentBytes / SLOWEST_BYTES_PER_MS);
+        // Twice as long each time: what is slow, here or there, must not be asked ever more and never waited for.
+        return await attemptOnce(send, SILENCE_MS * 2 ** attempt + sentBytes / SLOWEST_BYTES_PER_MS);
       } catch (error) {
         const delayMs = delayOf(attempt);
         const isInTime = performance.now() + delayMs - startedMs <= retryTimeoutMs;
@@ -57,7 +58,8 @@ export class Attempts {
 
 async function attemptOnce<T>(send: (attempt: Attempt) => Promise<T>, silenceMs: number): Promise<T> {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), silenceMs);
+  // What has come while the event loop was held up is taken before: timers are first to run.
+  const timer = setTimeout(() => setImmediate(() => controller.abort()), silenceMs);
   try {
     return await send({ abortSignal: controller.signal, heard: () => timer.refresh() });
   } finally {

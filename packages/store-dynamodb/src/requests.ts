@@ -25,7 +25,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { closedError, isConditionFailure, isPassing, storeError } from "./store-errors.js";
 import type { Item } from "./text-attribute.js";
-import { after, monotonicMs, random, uniqueToken } from "./turn.js";
+import { after, monotonicMs, onNextTurn, random, uniqueToken } from "./turn.js";
 
 interface RequestsOptions {
   readonly client: DynamoDBClient;
@@ -42,7 +42,7 @@ export interface FailedPart {
   readonly item: Item | undefined;
 }
 
-/** An attempt without an answer for so long is given up. Below half of the default for `retryTimeoutMs`. */
+/** The first attempt without an answer for so long is given up. Below half of the default for `retryTimeoutMs`. */
 const ATTEMPT_TIMEOUT_MS = 4_000;
 const FIRST_DELAY_MS = 20;
 const MAX_DELAY_MS = 1_000;
@@ -175,7 +175,8 @@ export class Requests {
     for (let attempt = 0; ; attempt++) {
       if (this.#isAborted) throw closedError(this.tableName);
       try {
-        return await this.#attempt(send);
+        // Twice as long each time: what is slow, here or there, must not be asked ever more and never waited for.
+        return await this.#attempt(send, ATTEMPT_TIMEOUT_MS * 2 ** attempt);
       } catch (error) {
         if (this.#isAborted) throw closedError(this.tableName);
         if (isConditionFailure(error)) throw error;
@@ -187,10 +188,14 @@ export class Requests {
     }
   }
 
-  async #attempt<T>(send: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+  async #attempt<T>(
+    send: (options: { abortSignal: AbortSignal }) => Promise<T>,
+    timeoutMs: number,
+  ): Promise<T> {
     const controller = new AbortController();
     this.#running.add(controller);
-    const cancel = after(ATTEMPT_TIMEOUT_MS, () => controller.abort());
+    // An answer that has come while the event loop was held up is taken before: timers are first to run.
+    const cancel = after(timeoutMs, () => onNextTurn(() => controller.abort()));
     try {
       return await send({ abortSignal: controller.signal });
     } finally {

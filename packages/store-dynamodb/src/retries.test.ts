@@ -1,5 +1,6 @@
 /** What is tried again, and what comes of it. */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DynamoDbStore } from "@tidemark/store-dynamodb";
 import {
   ending,
@@ -61,12 +62,31 @@ describe("requests that are refused for a while", () => {
     expect((await store.load("e1"))?.head.inboxCount).toBe(2);
   });
 
-  it("are given up after some seconds without an answer, and sent again", async () => {
+  it("are given up after some seconds without an answer, and given longer when they are sent again", async () => {
     const store = await rig.open();
     await startRunning(store, "e1");
-    failNext(1, "PutItem", { kind: "hang" });
+    let attempts = 0;
+    rig.proxy.fault = async ({ action }) => {
+      if (action !== "PutItem") return undefined;
+      attempts += 1;
+      if (attempts === 1) return { kind: "hang" };
+      await sleep(4_500);
+      return undefined;
+    };
     expect(await store.append("e1", entry(1))).toEqual({ appended: true });
-  }, 15_000);
+    expect(attempts).toBe(2);
+  }, 20_000);
+
+  it("are not given up when their answer has come while the event loop was held up", async () => {
+    const store = await rig.open({ client: rig.direct });
+    await startRunning(store, "e1");
+    const appended = store.append("e1", entry(1));
+    // The request is on its way.
+    await sleep(20);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4_200);
+    // It would be `existing` if it had been sent again.
+    expect(await appended).toEqual({ appended: true });
+  }, 20_000);
 
   it("keep their token, so that a transaction is carried out once", async () => {
     const store = await rig.open();
