@@ -53,13 +53,14 @@ it("stand-ins run in place of the steps of their name, and count like them", asy
   expect(report.repeated.map(({ what }) => what)).toEqual(['step 1 "key"', 'step 2 "charge"']);
 });
 
-it("explorations that are started together run one after the other", async () => {
+it("explorations beside each other and the test's own clock do not disturb each other", async () => {
+  const real = [Date, setTimeout, Math.random];
   const reports = await Promise.all([
     exploreRight("condition", { pairs: 0, kinds: ["crash-before"] }),
     exploreRight("retries", { pairs: 0, kinds: ["crash-before"] }),
   ]);
   expect(reports.map(({ schedules }) => schedules > 0)).toEqual([true, true]);
-  expect(Math.abs(Date.now() - performance.timeOrigin)).toBeLessThan(3_600_000);
+  expect([Date, setTimeout, Math.random]).toEqual(real);
 });
 
 it.each([

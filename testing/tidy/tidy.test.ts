@@ -79,9 +79,7 @@ const OUTERMOST: Exceptions = {
   "packages/runtime/src/clock.ts": "the process's clock and timers, behind the clock port",
   "packages/testing/src/event-loop.ts": "the test kit's turns, out of reach of fake timers, and its clock",
   "packages/testing/src/handler-timers.ts":
-    "fakes the timers and the date of handlers, where a test asks for it",
-  "packages/testing/src/virtual-globals.ts":
-    "puts a virtual clock, timers and chance in the place of the process's own",
+    "fakes the timers, the date and the chance of handlers, where a test asks for it",
 };
 
 /** Files that import what only the process that runs them knows. */

@@ -56,9 +56,6 @@ export interface ExploreOptions {
 /** A wrapped handler, or a function of no arguments that gives one as a new process has it. */
 export type HandlerToExplore = DurableHandler | (() => DurableHandler);
 
-/** Globals are the process's: one exploration at a time. */
-let turn: Promise<unknown> = Promise.resolve();
-
 /**
  * Runs a handler once undisturbed, and then again with a fault at each of its calls to the store, to
  * payloads and of its wake-ups: the process dies before or after it, the call fails, its answer is
@@ -66,8 +63,8 @@ let turn: Promise<unknown> = Promise.resolve();
  * beside it. Then with pairs of faults. Each run recovers, and must end like the undisturbed one: the
  * same result, the same operations, no effect lost and none repeated that must not be.
  *
- * Everything runs in this process, in virtual time: timers, `Date` and `Math.random` are virtual
- * while it lasts, and real I/O in steps is waited for. Explorations run one after the other.
+ * Everything runs in this process, in virtual time: timers, `Date` and `Math.random` are virtual for the
+ * handler, and for nobody else; real I/O in steps is waited for.
  *
  * With a handler, variables of its module live as long as your test. A function that makes the
  * handler is called for each process that starts, as an import would be.
@@ -83,13 +80,11 @@ let turn: Promise<unknown> = Promise.resolve();
  * console.log(report.schedules, report.repeated);
  * ```
  */
-export function exploreCrashes(
+export async function exploreCrashes(
   handler: HandlerToExplore,
   options: ExploreOptions = {},
 ): Promise<CrashReport> {
-  const explored = turn.then(() => new Exploration(handler, options).run());
-  turn = explored.catch(() => {});
-  return explored;
+  return new Exploration(handler, options).run();
 }
 
 class Exploration {

@@ -29,9 +29,9 @@ import { probedHandler, type Surroundings } from "./explored-handlers.js";
 import { Ledger } from "./explored-ledger.js";
 import { type CallbackAnswer, currentlyRunning, type Running, runAs } from "./explored-world.js";
 import { type FaultHooks, faultCalls, faultStore, InjectedError, type StoreCall } from "./fault-store.js";
+import { asHandler, type HandlerHost, installHandlerTimers } from "./handler-timers.js";
 import { storeWith } from "./store-with.js";
 import { VirtualClock } from "./virtual-clock.js";
-import { withVirtualGlobals } from "./virtual-globals.js";
 import { VirtualProcess } from "./virtual-process.js";
 import { watchedStore } from "./watched-store.js";
 
@@ -110,13 +110,18 @@ class ExploredRun {
     return new Payloads({ store, ...(inlineLimitBytes === undefined ? {} : { inlineLimitBytes }) });
   }
 
-  run(): Promise<RunFacts> {
-    const host = {
+  async run(): Promise<RunFacts> {
+    const host: HandlerHost = {
       nowMs: () => (currentlyRunning()?.body ?? this.#clock).nowMs(),
-      random: () => (currentlyRunning()?.body ?? this.#clock).random(),
-      setTimer: (callback: () => void, delayMs: number) => this.#setTimer(callback, delayMs),
+      chance: () => (currentlyRunning()?.body ?? this.#clock).random(),
+      setTimer: (callback, delayMs) => this.#setTimer(callback, delayMs),
     };
-    return withVirtualGlobals(host, () => this.#run());
+    const uninstall = installHandlerTimers();
+    try {
+      return await asHandler(host, () => this.#run());
+    } finally {
+      uninstall();
+    }
   }
 
   async #run(): Promise<RunFacts> {

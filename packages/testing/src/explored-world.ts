@@ -7,7 +7,6 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type ErrorObject, TidemarkError } from "@tidemark/protocol";
-import type { VirtualHost } from "./virtual-globals.js";
 import type { VirtualProcess } from "./virtual-process.js";
 
 /** How a callback is completed. */
@@ -31,7 +30,7 @@ export interface Running {
   effect(name: string, key: string | undefined): void;
   answer(callbackId: string, answer: CallbackAnswer): void;
   /** In the body of a step: its own time and chance. */
-  readonly body?: Pick<VirtualHost, "nowMs" | "random">;
+  readonly body?: { nowMs(): number; random(): number };
 }
 
 const storage = new AsyncLocalStorage<Running>();

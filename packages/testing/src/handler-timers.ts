@@ -1,13 +1,20 @@
 /**
- * Owns the timers and the date of handlers that run with fake timers. The process's own stay what they
+ * Owns the timers, the date and the chance of handlers that run with fake ones. The process's own stay what they
  * are for everybody else: whose code asks is known from its asynchronous context, so that several
  * runners, the test and its framework do not see each other's.
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { VirtualClock } from "./virtual-clock.js";
 
-const clockOfHandler = new AsyncLocalStorage<VirtualClock>();
+/** What code of a handler gets in place of the process's own. A `VirtualClock` is one. */
+export interface HandlerHost {
+  nowMs(): number;
+  setTimer(callback: () => void, delayMs: number): () => void;
+  /** In place of `Math.random`. Absent: the process's own. */
+  readonly chance?: () => number;
+}
+
+const hostOfHandler = new AsyncLocalStorage<HandlerHost>();
 
 type Callback = (...args: unknown[]) => void;
 
@@ -69,9 +76,9 @@ export function installHandlerTimers(): () => void {
   };
 }
 
-/** Runs code of a handler with the timers and the date of this clock. */
-export function asHandler<T>(clock: VirtualClock, work: () => T): T {
-  return clockOfHandler.run(clock, work);
+/** Runs code of a handler with what this host gives. */
+export function asHandler<T>(host: HandlerHost, work: () => T): T {
+  return hostOfHandler.run(host, work);
 }
 
 function install(): () => void {
@@ -85,10 +92,12 @@ function install(): () => void {
   const setter = (name: "setTimeout" | "setInterval") => {
     const realSet = real[name] as Callback;
     const set = (callback: Callback, delayMs = 0, ...args: unknown[]): unknown => {
-      const clock = clockOfHandler.getStore();
-      if (clock === undefined) return realSet(callback, delayMs, ...args);
-      const call = () => callback(...args);
-      return new FakeTimer(name === "setTimeout" ? once(clock, call, delayMs) : again(clock, call, delayMs));
+      const host = hostOfHandler.getStore();
+      if (host === undefined) return realSet(callback, delayMs, ...args);
+      // Whoever moves time is not the one who has set the timer.
+      const asNow = AsyncLocalStorage.snapshot();
+      const call = () => asNow(() => callback(...args));
+      return new FakeTimer(name === "setTimeout" ? once(host, call, delayMs) : again(host, call, delayMs));
     };
     // `util.promisify(setTimeout)` uses what Node.js has put on the function.
     return Object.defineProperties(set, Object.getOwnPropertyDescriptors(realSet));
@@ -102,18 +111,23 @@ function install(): () => void {
     clearInterval: clearer(real.clearInterval),
     Date: dateOfHandlers(real.Date),
   });
-  return () => Object.assign(globalThis, real);
+  const { random } = Math;
+  Math.random = () => (hostOfHandler.getStore()?.chance ?? random)();
+  return () => {
+    Object.assign(globalThis, real);
+    Math.random = random;
+  };
 }
 
-function once(clock: VirtualClock, call: () => void, delayMs: number): () => () => void {
-  return () => clock.setTimer(call, Number(delayMs) || 0);
+function once(host: HandlerHost, call: () => void, delayMs: number): () => () => void {
+  return () => host.setTimer(call, Number(delayMs) || 0);
 }
 
-function again(clock: VirtualClock, call: () => void, delayMs: number): () => () => void {
+function again(host: HandlerHost, call: () => void, delayMs: number): () => () => void {
   return () => {
     let cancel = (): void => {};
     const arm = (): void => {
-      cancel = clock.setTimer(
+      cancel = host.setTimer(
         () => {
           arm();
           call();
@@ -127,7 +141,7 @@ function again(clock: VirtualClock, call: () => void, delayMs: number): () => ()
 }
 
 function dateOfHandlers(RealDate: DateConstructor): DateConstructor {
-  const nowMs = (): number => clockOfHandler.getStore()?.nowMs() ?? RealDate.now();
+  const nowMs = (): number => hostOfHandler.getStore()?.nowMs() ?? RealDate.now();
   return new Proxy(RealDate, {
     get: (target, property) => (property === "now" ? nowMs : Reflect.get(target, property)),
     construct: (target, args, newTarget) =>
