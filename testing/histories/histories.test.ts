@@ -1,7 +1,8 @@
-import type { LogEntry, OperationUpdate } from "@tidemark/protocol";
+import { exportHistory, type LogEntry, type OperationUpdate } from "@tidemark/protocol";
+import { plainPayloads } from "@tidemark/store";
+import { type HistoryReplay, replayHistory } from "@tidemark/testing";
 import { type GoldenHistory, readGoldenHistories } from "./golden";
 import { goldenHandlers } from "./handlers";
-import { replay } from "./replay";
 
 const histories = readGoldenHistories();
 
@@ -32,6 +33,14 @@ function handlerOf(history: GoldenHistory, counter = { ran: 0 }) {
   return make(counter);
 }
 
+/** Replays the history, and counts the bodies that ran. */
+async function replay(history: GoldenHistory): Promise<{ replayed: HistoryReplay; ran: number }> {
+  const counter = { ran: 0 };
+  const exported = await exportHistory(history, plainPayloads);
+  const replayed = await replayHistory(handlerOf(history, counter), exported);
+  return { replayed, ran: counter.ran };
+}
+
 test("there is a history of every handler", () => {
   expect(new Set(histories.map((history) => history.handler))).toEqual(new Set(Object.keys(goldenHandlers)));
 });
@@ -40,25 +49,27 @@ describe.each(histories.map((history) => [`${history.release} ${history.handler}
   "history %s",
   (_name, history) => {
     test("replays to the recorded result, runs no body and writes nothing", async () => {
-      const counter = { ran: 0 };
-      const { output, writes } = await replay(history, handlerOf(history, counter));
-      expect(output).toEqual({ Status: "SUCCEEDED", Result: history.head.result });
-      expect(writes).toEqual([]);
-      expect(counter.ran).toBe(0);
+      expect(await replay(history)).toEqual({
+        replayed: { kind: "matches", outcome: { status: "SUCCEEDED", result: history.head.result } },
+        ran: 0,
+      });
     });
 
     test.each([
       ["another name", (update: OperationUpdate) => ({ ...update, Name: `${update.Name ?? ""}!` })],
       ["another subtype", (update: OperationUpdate) => ({ ...update, SubType: "Other" })],
     ])("is refused with %s", async (_what, change) => {
-      const counter = { ran: 0 };
-      const { output, writes } = await replay(mutated(history, change), handlerOf(history, counter));
-      expect(output).toMatchObject({
-        Status: "FAILED",
-        Error: { ErrorType: "NonDeterministicExecutionError" },
+      expect(await replay(mutated(history, change))).toEqual({
+        replayed: {
+          kind: "diverges",
+          message: expect.stringContaining("the log has"),
+          operation: expect.any(String),
+          recorded: expect.any(String),
+          actual: expect.any(String),
+          source: expect.stringMatching(/handlers\.ts:\d+:\d+$/),
+        },
+        ran: 0,
       });
-      expect(writes).toEqual([]);
-      expect(counter.ran).toBe(0);
     });
 
     test("is refused with an operation that the code no longer asks for", async () => {
@@ -72,16 +83,16 @@ describe.each(histories.map((history) => [`${history.release} ${history.handler}
         ],
       };
       const longer = { ...history, entries: [...history.entries, extra] };
-      const counter = { ran: 0 };
-      const { output } = await replay(longer, handlerOf(history, counter));
-      expect(output).toMatchObject({
-        Status: "FAILED",
-        Error: {
-          ErrorType: "NonDeterministicExecutionError",
-          ErrorMessage: expect.stringContaining('operation 999: the log has STEP (Step) "removed" next'),
+      expect(await replay(longer)).toMatchObject({
+        replayed: {
+          kind: "diverges",
+          message: expect.stringContaining('operation 999: the log has STEP (Step) "removed" next'),
+          operation: "999",
+          recorded: 'STEP (Step) "removed"',
+          actual: undefined,
         },
+        ran: 0,
       });
-      expect(counter.ran).toBe(0);
     });
   },
 );

@@ -47,7 +47,7 @@ const LAYERS: Layers = {
   testing: {
     packages: ["protocol", "runtime", "sdk", "store"],
     externals: [],
-    builtins: ["async_hooks"],
+    builtins: ["async_hooks", "fs", "path"],
   },
   cdk: {
     packages: [],

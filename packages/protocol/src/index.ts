@@ -17,6 +17,7 @@ export {
   TidemarkError,
 } from "./errors.js";
 export { type ExecutionHead, type ExecutionStatus, isTerminal, type ParentLink } from "./execution.js";
+export { type ExportedHistory, exportHistory, importHistory } from "./exported-history.js";
 export { type HistoryEvent, historyOf, requestId } from "./history.js";
 export {
   callbackId,

@@ -5,7 +5,9 @@ import {
   type ErrorObject,
   type ExecutionHead,
   type ExecutionStatus,
+  type ExportedHistory,
   executionIdOf,
+  exportHistory,
   type HistoryEvent,
   historyOf,
   isStandIn,
@@ -199,6 +201,18 @@ export class DurableClient {
     const head = await this.#head(id);
     const events = historyOf(head, await wholeLog(this.#store, id));
     return readHistory(events, options.payloads === false ? undefined : this.#payloads);
+  }
+
+  /**
+   * The history as JSON that stands on its own, with all payloads: to keep, and to replay with other code.
+   *
+   * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`.
+   */
+  async exportHistory(executionId: string): Promise<ExportedHistory> {
+    const id = executionIdOf(executionId);
+    const loaded = await this.#store.load(id);
+    if (loaded === undefined) throw notFound(id);
+    return exportHistory(loaded, this.#payloads);
   }
 
   /** Lists executions. Payloads that are kept elsewhere or encoded are not read: see `large`. @throws TidemarkError `TIDEMARK_LIST_LIMIT`, `TIDEMARK_CURSOR`. */

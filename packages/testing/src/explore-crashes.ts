@@ -218,7 +218,8 @@ function callsOf({ calls, callsAtEnd }: RunFacts): readonly string[] {
   return calls.slice(0, callsAtEnd);
 }
 
-function creatorOf(handler: HandlerToExplore): () => DurableHandler {
+/** Gives the handler as a new process has it. */
+export function creatorOf(handler: HandlerToExplore): () => DurableHandler {
   if (typeof handler !== "function") {
     throw optionsError(
       `handler is ${valueText(handler)}; pass a handler of withDurableExecution, or a function that gives one`,

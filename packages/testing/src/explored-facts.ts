@@ -4,6 +4,7 @@ import {
   apply,
   type ErrorObject,
   ExecutionState,
+  type ExportedHistory,
   isRejection,
   type LogRecord,
   type Operation,
@@ -63,10 +64,12 @@ export interface RunFacts {
   /** How many of the faults happened: a call that is never made meets none. */
   readonly faultsMet: number;
   readonly timeline: readonly TimelineEvent[];
+  /** Of the explored execution. */
+  history(): Promise<ExportedHistory>;
 }
 
 /** Replays the logs with the state machine of the stores, and keeps what it drops. */
-export function treeOf({ head, entries }: LoadedExecution): OperationTree {
+export function treeOf({ head, entries }: Pick<LoadedExecution, "head" | "entries">): OperationTree {
   const state = new ExecutionState(head.executionId, head.startedAtMs);
   const tree = new Map<string, Operation>();
   for (const entry of entries) {

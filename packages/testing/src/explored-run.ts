@@ -50,14 +50,16 @@ export interface RunOptions {
   readonly schedule: Schedule;
   /** When bodies began in an undisturbed run: they see that time again. */
   readonly bodyStarts: RunFacts["bodyStarts"] | undefined;
+  /** How long each body takes before it runs. Virtual milliseconds, default: no time. */
+  readonly bodyDelayMs?: (() => number) | undefined;
   readonly keepsTimeline: boolean;
 }
 
 /** A wrapped handler, or a plain function as `{ handler, durable: false }`. */
 export type FunctionToInvoke = DurableHandler | { readonly handler: PlainHandler; readonly durable: false };
 
-const FUNCTION = "handler";
 /** Names of the explored execution. */
+const FUNCTION = "handler";
 const NAME = "run";
 
 const STUCK_MS = 60 * 60 * 1000;
@@ -158,6 +160,7 @@ class ExploredRun {
       callsAtEnd: this.#callsAtEnd,
       faultsMet: this.#faultsMet,
       timeline: this.#ledger.timeline,
+      history: () => this.#client.exportHistory(this.#executionId),
     };
   }
 
@@ -184,6 +187,10 @@ class ExploredRun {
       }
       // Suspended, and nothing is set but the workers' looks at the store: they need not look in vain.
       const dueAtMs = Math.min(...heads.map((head) => head.dueAtMs ?? Number.POSITIVE_INFINITY));
+      if (heads.some(({ status, timeoutAtMs }) => status === "PENDING" && dueAtMs >= timeoutAtMs)) {
+        this.#stuck = "it waits for a callback or a function that never answers";
+        return;
+      }
       const sleeps = heads.every(({ status }) => status !== "RUNNING") && this.#pendingTimers() === 0;
       if (sleeps && Number.isFinite(dueAtMs) && dueAtMs > next) {
         this.#lastProgressMs = dueAtMs;
@@ -316,6 +323,8 @@ class ExploredRun {
     const standIn = Name === undefined ? undefined : this.#options.steps[Name];
     this.#open.set(process, (this.#open.get(process) ?? 0) + 1);
     try {
+      const delayMs = this.#options.bodyDelayMs?.() ?? 0;
+      if (delayMs > 0) await new Promise<void>((resolve) => this.#setTimer(resolve, delayMs));
       return await runAs({ ...running, body }, async () =>
         standIn === undefined ? run() : standIn({ attempt: probed.attempt }),
       );

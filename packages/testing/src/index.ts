@@ -1,5 +1,10 @@
 export { type Operation, OperationStatus, OperationType, type WireOperation } from "@tidemark/protocol";
 export {
+  assertDeterministic,
+  type DeterminismOptions,
+  type DeterministicOutcome,
+} from "./assert-deterministic.js";
+export {
   CloudDurableTestRunner,
   type CloudDurableTestRunnerConfig,
   type CloudDurableTestRunnerParameters,
@@ -19,14 +24,27 @@ export {
   InjectedError,
   type StoreCall,
 } from "./fault-store.js";
+export { HistoryDivergedError, type HistoryDivergence } from "./history-diverged.js";
 export {
   LocalDurableTestRunner,
   type LocalDurableTestRunnerParameters,
   type LocalDurableTestRunnerSetupParameters,
   type PlainFunction,
 } from "./local-durable-test-runner.js";
+export {
+  assertGoldenHistories,
+  type GoldenOptions,
+  type RecordOptions,
+  recordHistory,
+} from "./record-history.js";
 export { recordedEvent } from "./recorded-event.js";
 export type { EventErrorPayload, EventPayload, RecordedEvent, RecordedEventType } from "./recorded-events.js";
+export {
+  type HistoryReplay,
+  type ReplayedOutcome,
+  type ReplayOptions,
+  replayHistory,
+} from "./replay-history.js";
 export { storeWith } from "./store-with.js";
 export {
   type CallbackDetails,

@@ -1,0 +1,105 @@
+/**
+ * Owns the form in which the history of an execution leaves its store: JSON that stands on its own,
+ * with payloads instead of what stands for them, and that says its version.
+ */
+
+import type { PayloadReader } from "./client.js";
+import { decodeEntry, encodeEntry } from "./entry-codec.js";
+import { TidemarkError } from "./errors.js";
+import type { ExecutionHead } from "./execution.js";
+import type { ErrorObject } from "./operation.js";
+import type { OutsideEvent } from "./outside-event.js";
+import type { InvocationEnd, LogEntry, LogRecord } from "./record.js";
+import type { OperationUpdate } from "./update.js";
+import { valueText } from "./value-text.js";
+
+const FORMAT = "tidemark-history";
+
+/** Raised with every change that an older reader would misread. Entries have a version of their own. */
+const VERSION = 1;
+
+/** The history of one execution, as JSON. */
+export interface ExportedHistory {
+  readonly format: typeof FORMAT;
+  readonly version: number;
+  readonly head: ExecutionHead;
+  /** The entries of the log in order, each as a store keeps it. */
+  readonly entries: readonly object[];
+}
+
+/** What is in the store for an execution. */
+interface Recorded {
+  readonly head: ExecutionHead;
+  readonly entries: readonly LogEntry[];
+}
+
+/** The history with its payloads, which `reader` reads. */
+export async function exportHistory(
+  { head, entries }: Recorded,
+  reader: PayloadReader,
+): Promise<ExportedHistory> {
+  const { input, result, error } = head;
+  const read = await Promise.all(entries.map((entry) => readEntry(entry, reader)));
+  return {
+    format: FORMAT,
+    version: VERSION,
+    head: {
+      ...head,
+      ...(input === undefined ? {} : { input: await reader.read(input) }),
+      ...(result === undefined ? {} : { result: await reader.read(result) }),
+      ...(error === undefined ? {} : { error: await reader.readError(error) }),
+    },
+    entries: read.map((entry) => JSON.parse(encodeEntry(entry)) as object),
+  };
+}
+
+/**
+ * The history that was exported, also when it has been through JSON.
+ *
+ * @throws TidemarkError `TIDEMARK_HISTORY_FORMAT`, `TIDEMARK_LOG_CORRUPT`, `TIDEMARK_LOG_VERSION`.
+ */
+export function importHistory(exported: unknown): Recorded {
+  const { format, version, head, entries } = Object(exported) as Partial<ExportedHistory>;
+  if (format !== FORMAT || typeof head !== "object" || head === null || !Array.isArray(entries)) {
+    throw new TidemarkError(
+      "TIDEMARK_HISTORY_FORMAT",
+      `history is ${valueText(exported)}; pass what client.exportHistory gave, or the JSON of it parsed`,
+    );
+  }
+  if (version !== VERSION) {
+    throw new TidemarkError(
+      "TIDEMARK_HISTORY_FORMAT",
+      `history has format ${valueText(version)}, this version of Tidemark reads ${VERSION}; use the version that exported it, or a later one`,
+    );
+  }
+  return { head, entries: entries.map((entry, index) => decodeEntry(JSON.stringify(entry), index + 1)) };
+}
+
+async function readEntry(entry: LogEntry, reader: PayloadReader): Promise<LogEntry> {
+  const records = await Promise.all(entry.records.map((record) => readRecord(record, reader)));
+  if (entry.barrier === undefined) return { ...entry, records };
+  return { ...entry, records, barrier: { previous: await readEnd(entry.barrier.previous, reader) } };
+}
+
+async function readEnd(end: InvocationEnd, reader: PayloadReader): Promise<InvocationEnd> {
+  return end.error === undefined ? end : { ...end, error: await reader.readError(end.error) };
+}
+
+async function readRecord(record: LogRecord, reader: PayloadReader): Promise<LogRecord> {
+  if (record.update !== undefined) return { update: await readUpdate(record.update, reader) };
+  // Whatever kind of event it is: those are its payloads.
+  const event = { ...record.event } as OutsideEvent & {
+    result?: string | undefined;
+    error?: ErrorObject | undefined;
+  };
+  if (event.result !== undefined) event.result = await reader.read(event.result);
+  if (event.error !== undefined) event.error = await reader.readError(event.error);
+  return { event };
+}
+
+async function readUpdate(update: OperationUpdate, reader: PayloadReader): Promise<OperationUpdate> {
+  const copy = { ...update };
+  if (update.Payload !== undefined) copy.Payload = await reader.read(update.Payload);
+  if (update.Error !== undefined) copy.Error = await reader.readError(update.Error);
+  return copy;
+}
