@@ -2,7 +2,7 @@
  * Runs handlers across both SDKs and both backends: `npm run interop [-- --only <text in case names>]`.
  *
  * The yardstick is the AWS SDK under the AWS test kit. Against it are held: our SDK under the same
- * kit, and both SDKs on our runtime, with the memory store and SQLite. The same sources are also
+ * kit, and both SDKs on our runtime, with the memory store and SQLite, and over HTTP. The same sources are also
  * compiled against the declarations of both SDKs. The last line of the output is one JSON object.
  */
 
@@ -23,8 +23,10 @@ const HOSTS = {
   "tidemark, test kit": ["kit-host", "tidemark"],
   "aws, memory": ["store-host", "aws", "memory"],
   "aws, sqlite": ["store-host", "aws", "sqlite"],
+  "aws, http": ["store-host", "aws", "http"],
   "tidemark, memory": ["store-host", "tidemark", "memory"],
   "tidemark, sqlite": ["store-host", "tidemark", "sqlite"],
+  "tidemark, http": ["store-host", "tidemark", "http"],
 } as const satisfies Record<string, Host>;
 
 async function main(args: readonly string[]): Promise<void> {

@@ -60,7 +60,10 @@ export async function buildPrograms(node: string): Promise<Programs> {
   const external = ["@aws/*", "@aws-sdk/*", "@photostructure/*", "ulid"];
   const source = (name: string) => join(workspaceDirectory, `packages/${name}/src/index.ts`);
   const ours = Object.fromEntries(
-    ["protocol", "store", "store-sqlite", "runtime"].map((name) => [`@tidemark/${name}`, source(name)]),
+    ["protocol", "store", "store-sqlite", "runtime", "lambda"].map((name) => [
+      `@tidemark/${name}`,
+      source(name),
+    ]),
   );
   const cases = join(__dirname, "cases/index.ts");
   await Promise.all([

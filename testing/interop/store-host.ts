@@ -1,14 +1,16 @@
 /**
- * Runs the cases on our runtime: `node store-host.mjs <output file> <cases> <memory|sqlite>`.
+ * Runs the cases on our runtime: `node store-host.mjs <output file> <cases> <memory|sqlite|http>`.
  *
  * The handlers may be wrapped by either SDK; that is decided outside, by module resolution. All cases
- * run at the same time, on one worker and one store, as they would in production. The AWS SDK reads
+ * run at the same time, on one worker and one store, as they would in production. With `http` the
+ * handlers reach the memory store through the Lambda API, with their default clients. The AWS SDK reads
  * the clock of the process, so time is real, only faster.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type DurableApiOptions, durableApi, serveApi } from "@tidemark/lambda";
 import {
   apply,
   ExecutionState,
@@ -57,14 +59,8 @@ async function main([outputFile, only, storeName]: readonly string[]): Promise<v
       : new MemoryStore();
   const clock = fastClock(SPEED);
   const prepared = CASES.filter(({ name }) => names?.includes(name) !== false).map(prepare);
-  const worker = new Worker({
-    store,
-    clock,
-    functions: functionsOf(prepared),
-    drainOnSigterm: false,
-    concurrency: 500,
-  });
-  await worker.start();
+  const options = { store, clock, functions: functionsOf(prepared), concurrency: 500 };
+  await (storeName === "http" ? serve(options) : new Worker({ ...options, drainOnSigterm: false }).start());
   const runtime = { store, client: new DurableClient({ store, clock }) };
   const entries = await Promise.all(
     prepared.map(async (each) => [each.testCase.name, await observe(runtime, each)] as const),
@@ -72,6 +68,19 @@ async function main([outputFile, only, storeName]: readonly string[]): Promise<v
   writeFileSync(outputFile as string, JSON.stringify(Object.fromEntries(entries)));
   rmSync(directory, { recursive: true, force: true });
   process.exit(0);
+}
+
+/** The same over HTTP: what handlers record goes through the API. */
+async function serve(options: DurableApiOptions): Promise<void> {
+  const api = durableApi(options);
+  const { url } = await serveApi(api);
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL_LAMBDA: url,
+    AWS_REGION: "eu-west-1",
+    AWS_ACCESS_KEY_ID: "id",
+    AWS_SECRET_ACCESS_KEY: "key",
+  });
+  await api.start();
 }
 
 function prepare(testCase: InteropCase, index: number): PreparedCase {
