@@ -19,7 +19,7 @@ import {
   type LogRecord,
   type Operation,
 } from "@tidemark/protocol";
-import { DurableClient, Worker, type WorkerOptions } from "@tidemark/runtime";
+import { DurableClient, type FunctionToRun, Worker, type WorkerOptions } from "@tidemark/runtime";
 import { type ExecutionStore, MemoryStore, wholeLog } from "@tidemark/store";
 import { SqliteStore } from "@tidemark/store-sqlite";
 import { CASES } from "./cases/index";
@@ -70,9 +70,13 @@ async function main([outputFile, only, storeName]: readonly string[]): Promise<v
   process.exit(0);
 }
 
-/** The same over HTTP: what handlers record goes through the API. */
+/** The same over HTTP: what handlers record goes through the API, also what ours would record directly. */
 async function serve(options: DurableApiOptions): Promise<void> {
-  const api = durableApi(options);
+  const functions = Object.entries(options.functions ?? {}).map(([name, fn]) => {
+    const elsewhere: FunctionToRun = typeof fn === "function" ? (event, context) => fn(event, context) : fn;
+    return [name, elsewhere] as const;
+  });
+  const api = durableApi({ ...options, functions: Object.fromEntries(functions) });
   const { url } = await serveApi(api);
   Object.assign(process.env, {
     AWS_ENDPOINT_URL_LAMBDA: url,

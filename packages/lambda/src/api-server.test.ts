@@ -1,6 +1,8 @@
 /** Starting executions, and what the server answers at all, as the AWS SDK's client sees it over HTTP. */
 
 import { InvokeCommand, ListDurableExecutionsByFunctionCommand } from "@aws-sdk/client-lambda";
+import { DurableClient } from "@tidemark/runtime";
+import { withDurableExecution } from "@tidemark/sdk";
 import { type ApiRig, apiError, invoke, startApi } from "../../../testing/managed/api-rig";
 import { durableApi } from "./index";
 
@@ -120,6 +122,33 @@ describe("the server", () => {
       expect.stringMatching(/^AWS4-HMAC-SHA256/),
       expect.stringMatching(/^AWS4-HMAC-SHA256/),
     ]);
+  });
+
+  it("runs handlers of ours in its process, without HTTP", async () => {
+    const handler = withDurableExecution(async (event: { n: number }, context) => {
+      await context.wait({ seconds: 5 });
+      return context.step(async () => event.n + 1);
+    });
+    const calls: string[] = [];
+    const own = await startApi({
+      functions: { handler },
+      around: (api) => ({
+        fetch(request) {
+          calls.push(new URL(request.url).pathname);
+          return api.fetch(request);
+        },
+      }),
+    });
+    const { arn } = await invoke(own, {
+      FunctionName: "handler",
+      InvocationType: "Event",
+      Payload: '{"n":1}',
+    });
+    await own.clock.advanceTo(own.clock.nowMs() + 5000);
+
+    expect(await new DurableClient({ store: own.store }).result(arn as string)).toBe(2);
+    expect(calls).toEqual(["/2015-03-31/functions/handler/invocations"]);
+    await own.close();
   });
 
   it("refuses bodies over the limit", async () => {

@@ -11,6 +11,7 @@ import {
   executionIdOf,
   type HistoryEvent,
   isTerminal,
+  READS_STAND_INS,
 } from "@tidemark/protocol";
 import {
   type Clock,
@@ -36,8 +37,9 @@ export interface DurableApiOptions {
   readonly store: ExecutionStore;
   /**
    * What runs executions, by name: whatever takes AWS's durable input and gives its output, such as a handler that is
-   * wrapped by any SDK, or {@link lambdaFunction}. Its calls come back over HTTP. Plain functions are given as
-   * `{ handler, durable: false }`. Default: none; the process then only answers.
+   * wrapped by AWS's SDK, or {@link lambdaFunction}. Its calls come back over HTTP. Handlers that are wrapped by Tidemark
+   * run in this process, as in a `Worker`; plain functions are given as `{ handler, durable: false }`. Default: none; the
+   * process then only answers.
    */
   readonly functions?: Readonly<Record<string, FunctionToRun>> | undefined;
   /**
@@ -174,7 +176,8 @@ class ApiServer implements DurableApi {
 
   /** The function as the worker runs it: each invocation can be found while it runs. */
   #served(fn: FunctionToRun): FunctionToRun {
-    if (typeof fn !== "function") return fn;
+    // Ours speaks to the session directly, as in any worker.
+    if (typeof fn !== "function" || Object.hasOwn(fn, READS_STAND_INS)) return fn;
     const run: DurableHandler = async (event, context) => {
       const { store, firstPage } = this.#options;
       const executionId = executionIdOf(event.DurableExecutionArn);

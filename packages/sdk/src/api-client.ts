@@ -24,12 +24,14 @@ type Command = "CheckpointDurableExecutionCommand" | "GetDurableExecutionStateCo
 export class DurableExecutionApiClient implements DurableExecutionClient {
   readonly #connect: () => Promise<LambdaConnection<Command>>;
 
-  /** @param client A `LambdaClient`. Default: one with the SDK's own configuration, made at the first call. */
+  /** @param client A `LambdaClient`. Default: one with the SDK's own configuration. */
   constructor(client?: LambdaSender) {
     this.#connect = lambdaConnection(client, {
       missing: (name) =>
         `this function was invoked as an AWS durable function and ${name} is not installed; install it, or run the handler with a Tidemark Worker`,
     });
+    // Loading overlaps with the code before the first operation; what fails is told at the first call.
+    this.#connect().catch(() => {});
   }
 
   /** What changed with the checkpoint and since the last one; a long answer is read to its end. */

@@ -103,14 +103,18 @@ export function withDurableExecution<
     } catch (error) {
       return failed(error);
     }
-    client ??= config.durableExecutionClient ?? new DurableExecutionApiClient(config.client);
+    // Only where it is needed: making one begins to load the AWS SDK.
+    const remoteClient = () => {
+      client ??= config.durableExecutionClient ?? new DurableExecutionApiClient(config.client);
+      return client;
+    };
     return new HandlerInvocation({
       handler: handler as DurableExecutionHandler,
       event,
       lambdaContext,
       client: DurableExecutionInvocationInputWithClient.isInstance(event)
         ? event.durableExecutionClient
-        : client,
+        : remoteClient(),
       runner: createPluginRunner(await plugins),
       childOperationsDepth: config.pluginsConfig?.childOperationsDepth ?? 0,
     }).run();
