@@ -1,5 +1,5 @@
 /**
- * Measures Tidemark against its peers: `npm run bench -- core`, `growth` or `cost`, with
+ * Measures Tidemark against its peers: `npm run bench -- core`, `growth`, `testkit` or `cost`, with
  * `--only steps` (measurements whose name contains this), `--rounds 15` (at least 7) and
  * `--profile <directory>` (a CPU profile of each measurement; its figures mean little).
  *

@@ -168,4 +168,43 @@ const dynamodb: Suite = {
   needsDynamoDb: true,
 };
 
-export const SUITES: Readonly<Record<string, Suite>> = { core, growth, dynamodb };
+const underMs = (value: number): Bar => ({ of: "figure", kind: "at most", value });
+const YEAR = { unit: "ms", ours: "thousandWaits" };
+const SMALL_TESTS = { measurement: "small-tests", unit: "ms" };
+
+const testkit: Suite = {
+  rows: [
+    {
+      ...YEAR,
+      title: "1,000 steps, 1,000 waits of a year in all, warm",
+      measurement: "year-warm",
+      bar: underMs(100),
+    },
+    {
+      ...YEAR,
+      title: "1,000 steps, 10 waits of a year in all, warm",
+      measurement: "year-warm",
+      ours: "tenWaits",
+      bar: underMs(100),
+    },
+    {
+      ...YEAR,
+      title: "1,000 steps, 1,000 waits, second run of a new process",
+      measurement: "year-fresh",
+      ours: "second",
+      bar: underMs(100),
+    },
+    { ...YEAR, title: "the same, first run", measurement: "year-fresh", ours: "first" },
+    {
+      ...SMALL_TESTS,
+      title: "20 small tests, node:test, whole process",
+      ours: "nodeTest",
+      bar: underMs(1000),
+    },
+    { ...SMALL_TESTS, title: "20 small tests, Jest, whole process", ours: "jest" },
+    { ...SMALL_TESTS, title: "20 small tests, Vitest, whole process", ours: "vitest" },
+  ],
+  fresh: { "year-fresh": { first: "year-first-run", second: "year-second-run" } },
+};
+
+export const SUITES: Readonly<Record<string, Suite>> = { core, growth, dynamodb, testkit };

@@ -43,11 +43,14 @@ const LEASE_MS = 1000 * 365 * 86_400_000;
 
 const MAX_DUE = 1000;
 
-/** So many invocations of an execution end at every wait. */
-const ALWAYS_SUSPEND = 50;
+/** While all replays together have read no more records than this, an invocation ends at every wait. */
+const CHEAP_REPLAYS = 10_000;
 
-/** A later one ends when the log has grown so much since the last replay, so that all replays together cost little. */
+/** Later, it ends when the log has grown so much since the last replay: all replays together stay cheap. */
 const GROWTH_BETWEEN_REPLAYS = 2;
+
+/** From the moment that something becomes due to the write that says so. */
+const TURNS_TO_WAKE = 5;
 
 /** A replay delivers one outcome a turn, and looks a few turns for what comes next. */
 const TURNS_PER_RECORD = 2;
@@ -63,6 +66,8 @@ export class LocalExecution {
   readonly #asleep = new Set<string>();
   /** How many records there were at the last replay, by execution. */
   readonly #replayed = new Map<string, number>();
+  /** Records that replays have read so far. */
+  #replayCost = 0;
   #log: FollowedLog | undefined;
   /** Ends the run. */
   #failure: { readonly error: unknown } | undefined;
@@ -170,7 +175,6 @@ export class LocalExecution {
     try {
       const head = await this.#store.head(executionId);
       if (head === undefined) return;
-      const epoch = head.epoch + 1;
       await runExecution({
         store: this.#store,
         executionId,
@@ -178,7 +182,7 @@ export class LocalExecution {
         deadlineMs: Number.POSITIVE_INFINITY,
         handOverMs: 0,
         leaseMs: LEASE_MS,
-        inlineWaitMs: () => this.#inlineWaitMs(executionId, epoch),
+        inlineWaitMs: () => this.#inlineWaitMs(executionId),
         // A test that looks at a step which runs must see it at once.
         startDelayMs: 0,
         clock,
@@ -193,11 +197,12 @@ export class LocalExecution {
    * The invocation is idle, and asks how long it may sleep. It suspends, so that the code is replayed as in production,
    * as long as replays are cheap: in the end each record is replayed a few times, and not once a wait.
    */
-  #inlineWaitMs(executionId: string, epoch: number): number {
-    const replayed = this.#replayed.get(executionId) ?? 0;
+  #inlineWaitMs(executionId: string): number {
     if (this.#virtual === undefined) return 0;
-    if (epoch <= ALWAYS_SUSPEND || this.#records >= replayed * GROWTH_BETWEEN_REPLAYS) {
+    const replayed = this.#replayed.get(executionId) ?? 0;
+    if (this.#replayCost <= CHEAP_REPLAYS || this.#records >= replayed * GROWTH_BETWEEN_REPLAYS) {
       this.#replayed.set(executionId, this.#records);
+      this.#replayCost += this.#records;
       return 0;
     }
     this.#asleep.add(executionId);
@@ -215,12 +220,13 @@ export class LocalExecution {
     const clock = this.#virtual;
     if (clock === undefined) return this.#sleepUntil(nextDueMs);
     if (!this.#isLoose() || !this.#isTestWaiting()) return this.#news.promise;
-    const turns = QUIET_TURNS + this.#replayTurns;
+    const turns = this.#isAsleep() ? TURNS_TO_WAKE : QUIET_TURNS + this.#replayTurns;
     const isQuiet = await Promise.race([
       clock.quiet(turns).then(() => true),
       this.#news.promise.then(() => false),
     ]);
-    if (!isQuiet) return;
+    // What woke up meanwhile may run a body.
+    if (!isQuiet || !this.#isLoose()) return;
     this.#replayTurns = 0;
     if (this.#endAdvances()) return;
     const target = this.#reachable(soonest(nextDueMs, clock.nextTimerMs));
@@ -288,8 +294,12 @@ export class LocalExecution {
   }
 
   #isLoose(): boolean {
-    const isAsleep = this.#asleep.size === this.#active.size;
-    return isAsleep || this.#options.hasFakeTimers || this.#delayed > 0 || this.#advances.length > 0;
+    return this.#isAsleep() || this.#options.hasFakeTimers || this.#delayed > 0 || this.#advances.length > 0;
+  }
+
+  /** All that runs sleeps: the runtime says so, and a body would not let it. */
+  #isAsleep(): boolean {
+    return this.#asleep.size === this.#active.size;
   }
 
   #isTestWaiting(): boolean {

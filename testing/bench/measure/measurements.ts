@@ -11,6 +11,7 @@ import {
   sampleInTurns,
 } from "./sampling";
 import { BareInserts, type Durability, rowBytes, serviceOnFile, temporaryDirectory } from "./sqlite";
+import { smallTests, yearInNewProcess, yearsWhenWarm } from "./testkit";
 import { type Service, serviceInMemory, tidemarkAlone } from "./tidemark";
 import {
   branchesOfOneStep,
@@ -51,6 +52,10 @@ export const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   "bytes-per-branch": () => bytesPerBranch(10_000),
   "step-dynamodb": stepsOnDynamoDb,
   "throughput-dynamodb": throughputOnDynamoDb,
+  "year-warm": yearsWhenWarm,
+  "year-first-run": () => yearInNewProcess(1_000, 1),
+  "year-second-run": () => yearInNewProcess(1_000, 2),
+  "small-tests": smallTests,
 };
 
 /** Milliseconds per execution. Short ones are run several times for one sample. */
