@@ -50,7 +50,7 @@ const CHEAP_REPLAYS = 10_000;
 const GROWTH_BETWEEN_REPLAYS = 2;
 
 /** From the moment that something becomes due to the write that says so. */
-const TURNS_TO_WAKE = 5;
+const TURNS_TO_WAKE = 8;
 
 /** A replay delivers one outcome a turn, and looks a few turns for what comes next. */
 const TURNS_PER_RECORD = 2;
@@ -80,7 +80,7 @@ export class LocalExecution {
   /** What the test had been told at its last turn; -1 when it is owed one. */
   #released = 0;
   #advances: { readonly untilMs: number; readonly done: () => void }[] = [];
-  #news: { readonly promise: Promise<void>; readonly resolve: () => void } = signal();
+  #news = new News();
 
   constructor(options: LocalExecutionOptions) {
     this.#options = options;
@@ -143,7 +143,7 @@ export class LocalExecution {
 
   async #drive(executionId: string): Promise<void> {
     for (;;) {
-      this.#news = signal();
+      this.#news = new News();
       if (this.#failure !== undefined) throw this.#failure.error;
       const head = (await this.#store.head(executionId)) as ExecutionHead;
       if (isTerminal(head.status)) return this.#log?.ended(head);
@@ -221,12 +221,10 @@ export class LocalExecution {
     if (clock === undefined) return this.#sleepUntil(nextDueMs);
     if (!this.#isLoose() || !this.#isTestWaiting()) return this.#news.promise;
     const turns = this.#isAsleep() ? TURNS_TO_WAKE : QUIET_TURNS + this.#replayTurns;
-    const isQuiet = await Promise.race([
-      clock.quiet(turns).then(() => true),
-      this.#news.promise.then(() => false),
-    ]);
+    const news = this.#news;
+    await clock.quiet(turns, () => !news.isTold);
     // What woke up meanwhile may run a body.
-    if (!isQuiet || !this.#isLoose()) return;
+    if (news.isTold || !this.#isLoose()) return;
     this.#replayTurns = 0;
     if (this.#endAdvances()) return;
     const target = this.#reachable(soonest(nextDueMs, clock.nextTimerMs));
@@ -311,14 +309,14 @@ export class LocalExecution {
   }
 
   #tell(): void {
-    this.#news.resolve();
+    this.#news.tell();
   }
 
   /** The store, with an eye on the log and on what functions are asked for. */
   #watched(store: ExecutionStore): ExecutionStore {
     return storeWith(store, {
       append: async (executionId, entry) => {
-        this.#asleep.delete(executionId);
+        if (this.#asleep.delete(executionId)) this.#tell();
         await this.#delayCheckpoint();
         const answer = await store.append(executionId, entry);
         this.#virtual?.touch();
@@ -344,12 +342,16 @@ export class LocalExecution {
   }
 }
 
-function signal(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve!: () => void;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
+/** Something has happened that the run must look at. */
+class News {
+  isTold = false;
+  tell!: () => void;
+  readonly promise = new Promise<void>((resolve) => {
+    this.tell = () => {
+      this.isTold = true;
+      resolve();
+    };
   });
-  return { promise, resolve };
 }
 
 function soonest(...times: readonly (number | undefined)[]): number | undefined {

@@ -69,10 +69,10 @@ export class VirtualClock implements Clock {
     return this.#timers.peek()?.dueAtMs;
   }
 
-  /** Waits until the process has been quiet for so many turns. Nothing here depends on real time. */
-  async quiet(turns = QUIET_TURNS): Promise<void> {
+  /** Waits until the process has been quiet for so many turns, or nobody wants to know. Nothing depends on real time. */
+  async quiet(turns = QUIET_TURNS, isWanted = (): boolean => true): Promise<void> {
     let seen = -1;
-    for (let quiet = 0; quiet < turns; quiet++) {
+    for (let quiet = 0; quiet < turns && isWanted(); quiet++) {
       if (seen !== this.#activity || this.#busy > 0) quiet = 0;
       seen = this.#activity;
       await nextTurn();
