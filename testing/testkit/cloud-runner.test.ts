@@ -90,17 +90,18 @@ function wrapped(clientOf?: () => LambdaClient): Record<string, DurableLambdaHan
   );
 }
 
-/** What a run tells, without ids of executions, times and what batches how many updates. */
+/** What a run tells, without times. Ids, which the managed service has hashed, are places in the order of starts. */
 function story(result: TestResult): unknown {
+  const ids = result.getOperations().map((operation) => operation.getId());
+  const place = (id: string | undefined): number => ids.indexOf(id);
   const about = (operation: DurableOperation): unknown => ({
-    id: operation.getId(),
-    parent: operation.getParentId(),
+    parent: place(operation.getParentId()),
     name: operation.getName(),
     type: operation.getType(),
     subType: operation.getSubType(),
     status: operation.getStatus(),
     details: detailsOf(operation),
-    children: operation.getChildOperations()?.map((child) => child.getId()),
+    children: operation.getChildOperations()?.map((child) => place(child.getId())),
     events: operation.getEvents()?.map(({ EventType }) => EventType),
   });
   return { status: result.getStatus(), operations: result.getOperations().map(about) };
