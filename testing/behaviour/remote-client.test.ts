@@ -1,7 +1,7 @@
 /** A backend that is reached by the two calls alone, as AWS's managed service: batches, pages, faults. */
 
 import type { CheckpointDurableExecutionRequest } from "@tidemark/protocol";
-import { NestingType, retryPresets } from "@tidemark/sdk";
+import { type DurableContext, NestingType, retryPresets } from "@tidemark/sdk";
 import { overRemoteClient } from "./remote";
 import { createRig } from "./rig";
 
@@ -97,6 +97,25 @@ describe("checkpoints of many updates", () => {
         Error: { ErrorType: "Error", ErrorMessage: "outer" },
       },
     ]);
+  });
+
+  it("have ids that the API takes, however deep their operations are", async () => {
+    const ids: (string | undefined)[] = [];
+    const rig = await createRig({
+      around: overRemoteClient({
+        onCheckpoint: ({ Updates = [] }) => ids.push(...Updates.map(({ Id }) => Id)),
+      }),
+    });
+    const nested = async (context: DurableContext, depth: number): Promise<number> =>
+      depth === 0
+        ? context.step(async () => 1)
+        : context.runInChildContext(async (inner) => nested(inner, depth - 1));
+
+    const ending = await rig.run(async (_event, context) => nested(context, 40));
+
+    expect(ending).toEqual({ status: "SUCCEEDED", result: 1 });
+    expect(new Set(ids).size).toBe(41);
+    expect(ids.filter((id) => !/^[0-9a-f]{16}$/.test(id ?? ""))).toEqual([]);
   });
 
   it("use each token once, the newest", async () => {
@@ -266,8 +285,8 @@ describe("a handler's result over 6 MB", () => {
 });
 
 describe("a checkpoint that the backend refuses", () => {
-  const fault = (status: number, message = "refused") =>
-    Object.assign(new Error(message), { name: "ServiceException", $metadata: { httpStatusCode: status } });
+  const fault = (status: number, message = "refused", name = "ServiceException") =>
+    Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status } });
 
   it.each([
     ["429", fault(429)],
@@ -293,6 +312,7 @@ describe("a checkpoint that the backend refuses", () => {
     ["400", fault(400)],
     ["403", fault(403)],
     ["404", fault(404)],
+    ["a key of the customer's that cannot be used", fault(502, "refused", "KMSDisabledException")],
   ])("%s: the execution fails", async (_name, error) => {
     const rig = await createRig({
       around: overRemoteClient({
@@ -304,7 +324,7 @@ describe("a checkpoint that the backend refuses", () => {
 
     expect(await rig.run(async (_event, context) => context.step(async () => 1))).toEqual({
       status: "FAILED",
-      error: { ErrorType: "ServiceException", ErrorMessage: "refused" },
+      error: { ErrorType: error.name, ErrorMessage: "refused" },
     });
   });
 });

@@ -37,11 +37,18 @@ interface ServedInvocationOptions {
   readonly functionNameOf: (name: string) => Promise<string>;
 }
 
-/** The last checkpoint: what was asked for, and the answer. */
-interface Answered {
+/** A checkpoint: what was asked for, and the answer. */
+export interface Answered {
   readonly token: unknown;
-  readonly clientToken: string | undefined;
+  readonly clientToken: unknown;
   readonly answer: Promise<CheckpointDurableExecutionResponse>;
+}
+
+/** True for a request that is made again because its first answer was lost. */
+export function isRepeated(answered: Answered | undefined, request: CheckpointRequest): answered is Answered {
+  const { CheckpointToken, ClientToken } = request;
+  if (typeof ClientToken !== "string" || ClientToken === "") return false;
+  return answered?.clientToken === ClientToken && answered.token === CheckpointToken;
 }
 
 /** Source: Lambda API, `OperationUpdate`. */
@@ -63,7 +70,7 @@ export class ServedInvocation {
   #token: string;
   #last: Answered | undefined;
   #isClosed = false;
-  #hasEnded = false;
+  #ending: Answered | undefined;
 
   constructor(options: ServedInvocationOptions) {
     const { event } = options;
@@ -80,9 +87,9 @@ export class ServedInvocation {
     });
   }
 
-  /** True when a checkpoint has ended the execution. */
-  get hasEnded(): boolean {
-    return this.#hasEnded;
+  /** The checkpoint that has ended the execution, if one has. */
+  get ending(): Answered | undefined {
+    return this.#ending;
   }
 
   /** The event of the invocation, as plain JSON. */
@@ -101,11 +108,8 @@ export class ServedInvocation {
   }
 
   checkpoint(request: CheckpointRequest): Promise<CheckpointDurableExecutionResponse> {
-    const { CheckpointToken: token, ClientToken } = request;
-    const clientToken = typeof ClientToken === "string" && ClientToken !== "" ? ClientToken : undefined;
-    const last = this.#last;
-    if (clientToken !== undefined && last?.clientToken === clientToken && last.token === token)
-      return last.answer;
+    const { CheckpointToken: token, ClientToken: clientToken } = request;
+    if (isRepeated(this.#last, request)) return this.#last.answer;
     if (this.#isClosed || token !== this.#token) return Promise.reject(invalidToken());
     const answer = this.#checkpoint(request);
     this.#last = { token, clientToken, answer };
@@ -129,7 +133,7 @@ export class ServedInvocation {
     this.#seen(Operations);
     if (end === undefined) return { CheckpointToken: this.#token, NewExecutionState: { Operations } };
     this.close();
-    this.#hasEnded = true;
+    this.#ending = this.#last;
     this.#end(outputOf(end));
     // No token: there is nothing more to record.
     return { NewExecutionState: { Operations } };

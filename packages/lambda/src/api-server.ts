@@ -25,7 +25,7 @@ import type { Duration } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
 import { ApiError, apiErrorOf, errorResponse, invalidToken } from "./api-errors.js";
 import { functionNameOf } from "./api-functions.js";
-import { type CheckpointRequest, ServedInvocation } from "./api-invocation.js";
+import { type Answered, type CheckpointRequest, isRepeated, ServedInvocation } from "./api-invocation.js";
 import { invoke } from "./api-invoke.js";
 import { listExecutions } from "./api-list.js";
 import { itemsOf, MAX_PAGE_BYTES, marker, pageOf, readMarker } from "./api-pages.js";
@@ -77,7 +77,7 @@ export interface DurableApi {
 }
 
 /** Enough for the retries of a client, which come within seconds. */
-const MAX_ENDED = 1000;
+const MAX_ENDINGS = 1000;
 
 /** Longest wait for the write that ends an execution. */
 const ENDING_MS = 30_000;
@@ -111,8 +111,8 @@ class ApiServer implements DurableApi {
   readonly #report: (error: unknown) => void;
   /** Invocations that run here, by execution. */
   readonly #running = new Map<string, ServedInvocation>();
-  /** The last ones that a checkpoint has ended: the answer to it may have been lost. */
-  readonly #ended = new Map<string, ServedInvocation>();
+  /** The last checkpoints that have ended executions: their answers may have been lost. */
+  readonly #endings = new Map<string, Answered>();
 
   constructor(options: DurableApiOptions) {
     const { store, functions, clock } = options;
@@ -193,30 +193,32 @@ class ApiServer implements DurableApi {
         invocation.close();
         // A newer one may have taken its place.
         if (this.#running.get(executionId) === invocation) this.#running.delete(executionId);
-        if (invocation.hasEnded) this.#remember(executionId, invocation);
+        if (invocation.ending !== undefined) this.#remember(executionId, invocation.ending);
       }
     };
     return run;
   }
 
-  #remember(executionId: string, invocation: ServedInvocation): void {
-    this.#ended.set(executionId, invocation);
-    for (const oldest of this.#ended.keys()) {
-      if (this.#ended.size <= MAX_ENDED) return;
-      this.#ended.delete(oldest);
+  #remember(executionId: string, ending: Answered): void {
+    this.#endings.set(executionId, ending);
+    for (const oldest of this.#endings.keys()) {
+      if (this.#endings.size <= MAX_ENDINGS) return;
+      this.#endings.delete(oldest);
     }
   }
 
   #invocation(arn: string): ServedInvocation {
-    const executionId = executionIdOf(arn);
-    const invocation = this.#running.get(executionId) ?? this.#ended.get(executionId);
+    const invocation = this.#running.get(executionIdOf(arn));
     if (invocation === undefined) throw invalidToken();
     return invocation;
   }
 
   async #checkpoint(arn: string, request: Request): Promise<Response> {
-    const invocation = this.#invocation(arn);
-    const response = await invocation.checkpoint((await jsonIn(request)) as CheckpointRequest);
+    const asked = (await jsonIn(request)) as CheckpointRequest;
+    const ending = this.#endings.get(executionIdOf(arn));
+    const response = isRepeated(ending, asked)
+      ? await ending.answer
+      : await this.#invocation(arn).checkpoint(asked);
     if (response.CheckpointToken === undefined) await this.#whenEnded(executionIdOf(arn));
     return answer(response);
   }
