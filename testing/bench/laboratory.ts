@@ -23,6 +23,10 @@ const PEERS = {
 const MEASUREMENT_TIMEOUT_MS = 10 * 60 * 1000;
 
 export interface Laboratory {
+  /** Below the work tree; from here the built packages and the peers are found. */
+  readonly directory: string;
+  /** The program of the Node that measures. */
+  readonly node: string;
   readonly nodeVersion: string;
   /** Runs one measurement in a new process. */
   measure(measurement: string, rounds: number, nodeFlags: readonly string[], endpoint?: string): Samples;
@@ -40,6 +44,8 @@ export function prepareLaboratory(): Laboratory {
   copyPackages(directory);
   const program = bundleMeasurements(directory);
   return {
+    directory,
+    node,
     nodeVersion: run(node, ["--version"], directory).trim(),
     measure(measurement, rounds, nodeFlags, endpoint = "") {
       const args = [...nodeFlags, "--expose-gc", program, measurement, String(rounds), endpoint];

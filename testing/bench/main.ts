@@ -1,5 +1,6 @@
 /**
- * Measures Tidemark against its peers: `npm run bench -- core`, `growth`, `testkit` or `cost`, with
+ * Measures Tidemark against its peers: `npm run bench -- core`, `growth`, `dynamodb`, `testkit`, `cost` or
+ * `cold-start`, with
  * `--only steps` (measurements whose name contains this), `--rounds 15` (at least 7) and
  * `--profile <directory>` (a CPU profile of each measurement; its figures mean little).
  *
@@ -9,6 +10,7 @@
 import { arch, cpus, loadavg, totalmem } from "node:os";
 import { resolve } from "node:path";
 import { type DynamoDbEngine, startDynamoDb } from "../engines/dynamodb-engine";
+import { measureColdStart } from "./cold-start";
 import { measureCost } from "./cost";
 import { type Figure, failedFigure, figureOf } from "./figures";
 import { type Laboratory, prepareLaboratory } from "./laboratory";
@@ -17,6 +19,9 @@ import { type FreshProcesses, SUITES, type Suite } from "./suites";
 import { tableOf } from "./table";
 
 const MIN_ROUNDS = 7;
+
+/** A process takes a fraction of a second, and its load time scatters more than what runs warm. */
+const COLD_START_ROUNDS = 21;
 
 interface Options {
   readonly suiteName: string;
@@ -28,6 +33,7 @@ interface Options {
 
 async function main(args: readonly string[]): Promise<void> {
   if (args[0] === "cost") return report("cost", {}, "counted, not timed", await measureCost());
+  if (args[0] === "cold-start") return coldStart(roundsOf(args, COLD_START_ROUNDS));
   const options = optionsOf(args);
   const laboratory = prepareLaboratory();
   let engine: DynamoDbEngine | undefined;
@@ -39,6 +45,17 @@ async function main(args: readonly string[]): Promise<void> {
     report(suiteName, { rounds, machine }, `medians of ${rounds} rounds; ${machine}`, figures);
   } finally {
     await engine?.stop();
+    laboratory.close();
+  }
+}
+
+function coldStart(rounds: number): void {
+  const laboratory = prepareLaboratory();
+  try {
+    const machine = machineText(laboratory.nodeVersion);
+    const how = `medians of ${rounds} new processes each, side by side; ${machine}`;
+    report("cold-start", { rounds, machine }, how, measureColdStart(laboratory, rounds));
+  } finally {
     laboratory.close();
   }
 }
@@ -55,11 +72,16 @@ function optionsOf(args: readonly string[]): Options {
   if (suite === undefined) {
     throw new Error(`no suite ${suiteName}; use ${Object.keys(SUITES).join(" or ")}`);
   }
-  const rounds = Number(optionOf(args, "--rounds") ?? MIN_ROUNDS);
-  if (!(rounds >= MIN_ROUNDS)) throw new Error(`--rounds is ${rounds}; use ${MIN_ROUNDS} or more`);
+  const rounds = roundsOf(args, MIN_ROUNDS);
   const profile = optionOf(args, "--profile");
   const nodeFlags = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(profile)}`];
   return { suiteName, suite, rounds, only: optionOf(args, "--only") ?? "", nodeFlags };
+}
+
+function roundsOf(args: readonly string[], byDefault: number): number {
+  const rounds = Number(optionOf(args, "--rounds") ?? byDefault);
+  if (!(rounds >= MIN_ROUNDS)) throw new Error(`--rounds is ${rounds}; use ${MIN_ROUNDS} or more`);
+  return rounds;
 }
 
 function measureAll(
