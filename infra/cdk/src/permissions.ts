@@ -24,9 +24,11 @@ const FUNCTIONS_PARTITION = "F";
 export function workflowStatements(resources: Resources): PolicyStatement[] {
   const { tableArn, bucketArn } = resources;
   return [
-    allow("Executions", ["ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem"].map(dynamodb), [
-      tableArn,
-    ]),
+    allow(
+      "Executions",
+      ["BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem"].map(dynamodb),
+      [tableArn],
+    ),
     functionRegistry(tableArn),
     allow("Payloads", ["s3:GetObject", "s3:PutObject"], [`${bucketArn}/*`]),
     // Without it S3 answers "access denied" for an object that is gone.
@@ -39,7 +41,9 @@ export function workflowStatements(resources: Resources): PolicyStatement[] {
 export function wakerStatements(resources: Resources): PolicyStatement[] {
   const { tableArn } = resources;
   return [
-    allow("Executions", ["BatchWriteItem", "DeleteItem", "GetItem", "Query"].map(dynamodb), [tableArn]),
+    allow("Executions", ["BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "Query"].map(dynamodb), [
+      tableArn,
+    ]),
     allow("FindWork", [dynamodb("Query")], [`${tableArn}/index/due`, `${tableArn}/index/list`]),
     ...keyStatements(resources),
   ];
@@ -75,18 +79,11 @@ export function wakeUpStatement(): PolicyStatement {
   return allow("WakeUps", ["lambda:InvokeFunction"], []);
 }
 
-/** Makes, moves and removes the one-off schedules of suspended executions. */
+/** Makes one-off schedules for suspended executions; they remove themselves. */
 export function scheduleStatements(schedulesArn: string, roleArn: string): PolicyStatement[] {
   const passRole = allow("PassScheduleRole", ["iam:PassRole"], [roleArn]);
   passRole.addCondition("StringEquals", { "iam:PassedToService": "scheduler.amazonaws.com" });
-  return [
-    allow(
-      "Schedules",
-      ["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"],
-      [schedulesArn],
-    ),
-    passRole,
-  ];
+  return [allow("Schedules", ["scheduler:CreateSchedule"], [schedulesArn]), passRole];
 }
 
 /** A batch of writes could delete, too; so it may only name the partition of the functions. */
