@@ -11,7 +11,7 @@ import { wholeLog } from "@tidemark/store";
 import type { DynamoDbStore } from "@tidemark/store-dynamodb";
 import { type DynamoDbRig, startRig } from "../engines/dynamodb-rig";
 import type { Bar, Figure } from "./figures";
-import { sequentialSteps, type Workflow } from "./measure/workflows";
+import { contextsOfFiveSteps, sequentialSteps, type Workflow } from "./measure/workflows";
 
 /** On demand in us-east-1, in dollars a million. Sources: the price pages of DynamoDB, Lambda and Step Functions, November 2026. */
 const PRICES = { write: 0.625, read: 0.125, awsOperation: 8, awsGigabyte: 0.25, stepFunctions: 25 };
@@ -39,6 +39,8 @@ export async function measureCost(): Promise<Figure[]> {
     const branches = await costOfRun(rig, store, "branches", randomBranches(1_000));
     const straight = await costOfRun(rig, store, "straight", oneStep);
     const resumed = await costOfRun(rig, store, "resumed", stepWaitStep);
+    const fromSnapshot = await costOfLongHistory(rig, "fromSnapshot", undefined);
+    const fromLog = await costOfLongHistory(rig, "fromLog", Number.POSITIVE_INFINITY);
     const idle = await costOfIdling(rig, store);
     const perStep = (of: (cost: Cost) => number): number => (of(many) - of(few)) / 100;
     const stepDollars = perStep((cost) => cost.writeUnits) * PRICES.write;
@@ -71,6 +73,22 @@ export async function measureCost(): Promise<Figure[]> {
       ),
       figure("resume after a wait: writes", "requests", resumed.writes - straight.writes - 1, atMost(3)),
       figure("resume after a wait: query pages", "requests", resumed.queries - straight.queries, atMost(1)),
+      figure(
+        "resume after 200 contexts of 5 steps of 1 KB: read units",
+        "units",
+        fromSnapshot.resume.readUnits,
+        atMost(12),
+        fromLog.resume.readUnits,
+        "without snapshots",
+      ),
+      figure(
+        "the same: write units of the snapshot, once",
+        "units",
+        fromSnapshot.history.writeUnits - fromLog.history.writeUnits,
+        atMost(20),
+        fromLog.history.writeUnits,
+        "the execution until then",
+      ),
       figure("idle worker of one function and shard: writes a minute", "requests", idle.writes, atMost(0)),
       figure("idle worker of one function and shard: read units a minute", "units", idle.readUnits),
       figure(
@@ -135,6 +153,53 @@ async function costOfRun(
   const entries = await wholeLog(store, executionId);
   const logBytes = entries.reduce((sum, entry) => sum + Buffer.byteLength(encodeEntry(entry)), 0);
   return { ...cost, logBytes };
+}
+
+/** Of 1 KB each, which do not compress; then a wait, and a step after it. */
+function longHistory(onOver: () => void): Workflow {
+  const contexts = contextsOfFiveSteps(200, () => randomBytes(765).toString("base64url"));
+  return async (event, context) => {
+    await contexts(event, context);
+    onOver();
+    await context.wait("wait", { seconds: 1 });
+    await context.step("step", async () => "done");
+  };
+}
+
+/** Until the execution has suspended, and from there to its end in another process. */
+async function costOfLongHistory(
+  rig: DynamoDbRig,
+  name: string,
+  snapshotAfterBytes: number | undefined,
+): Promise<{ readonly history: Omit<Cost, "logBytes">; readonly resume: Omit<Cost, "logBytes"> }> {
+  let onOver: () => void = () => {};
+  const over = new Promise<void>((resolve) => {
+    onOver = resolve;
+  });
+  const handler = withDurableExecution(longHistory(onOver) as unknown as DurableExecutionHandler);
+  const functions = { [name]: handler };
+  const options = {
+    functions,
+    drainOnSigterm: false,
+    ...(snapshotAfterBytes === undefined ? {} : { snapshotAfterBytes }),
+  };
+  const first = await rig.open();
+  const worker = new Worker({ store: first, ...options });
+  await worker.start();
+  const client = new DurableClient({ store: first });
+  rig.proxy.reset();
+  const { executionId } = await client.start(name);
+  const counts = (body: unknown): boolean => JSON.stringify(body).includes(executionId);
+  await over;
+  await worker.stop();
+  const history = countedBy(rig, counts);
+  const second = await rig.open();
+  const other = new Worker({ store: second, ...options });
+  rig.proxy.reset();
+  await other.start();
+  await new DurableClient({ store: second }).result(executionId);
+  await other.stop();
+  return { history, resume: countedBy(rig, counts) };
 }
 
 const IDLE_MS = 6_000;

@@ -129,6 +129,14 @@ const growth: Suite = {
       bar: ratioAtMost(12),
     },
     {
+      title: "resume after 2,000 contexts of 5 steps that have ended, SQLite",
+      measurement: "long-history",
+      unit: "ms",
+      ours: "snapshots",
+      peer: { series: "wholeLog", title: "from the whole log" },
+      bar: ratioAtMost(0.6),
+    },
+    {
       title: "heap per open branch, of 10,000",
       measurement: "bytes-per-branch",
       unit: "bytes",

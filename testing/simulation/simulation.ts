@@ -6,7 +6,7 @@
 import "./turns";
 import { type ErrorObject, isTerminal } from "@tidemark/protocol";
 import type { DurableClient } from "@tidemark/runtime";
-import { type ExecutionStore, type LoadedExecution, Payloads } from "@tidemark/store";
+import { type ExecutionStore, type LoadedExecution, Payloads, wholeLog } from "@tidemark/store";
 import { withVirtualTimers } from "@tidemark/testing";
 import { inputOf } from "../fuzz/interpret";
 import { FUNCTIONS } from "../fuzz/operations";
@@ -322,7 +322,8 @@ class Simulation {
     const loaded: LoadedExecution[] = [];
     for (const executionId of this.#auditor.ledger.books.keys()) {
       const execution = await this.#store.load(executionId);
-      if (execution !== undefined) loaded.push(execution);
+      if (execution === undefined) continue;
+      loaded.push({ ...execution, entries: await wholeLog(this.#store, executionId) });
     }
     return loaded;
   }

@@ -232,6 +232,36 @@ describe("SqliteStore", () => {
       await store.close();
     });
 
+    it("of a version without snapshots gets a place for them", async () => {
+      const store = await SqliteStore.open({ path });
+      await store.start(execution("e1"));
+      await store.append("e1", entry(1));
+      await store.close();
+      inFile("DROP TRIGGER snapshots_removed; DROP TABLE snapshots");
+
+      const reopened = await SqliteStore.open({ path });
+      const { nonce } = entry(1);
+      const request = { executionId: "e1", sequence: 1, nonce, text: "{}" };
+      expect(await reopened.saveSnapshot(request)).toBe(true);
+      expect(await reopened.load("e1")).toMatchObject({ snapshot: { sequence: 1, text: "{}" }, entries: [] });
+      await reopened.close();
+    });
+
+    it("loses a snapshot with its execution, also when a version without snapshots removes that", async () => {
+      const store = await SqliteStore.open({ path });
+      await store.start(execution("e1"));
+      await store.append("e1", entry(1));
+      const { nonce } = entry(1);
+      await store.saveSnapshot({ executionId: "e1", sequence: 1, nonce, text: "{}" });
+      inFile("DELETE FROM executions; DELETE FROM log");
+
+      await store.start(execution("e2"));
+      await store.append("e2", entry(1));
+
+      expect(await store.load("e2")).not.toHaveProperty("snapshot");
+      await store.close();
+    });
+
     it("shows people the log by execution and sequence number", async () => {
       const store = await SqliteStore.open({ path });
       for (const id of ["e1", "e2"]) await store.start(execution(id));

@@ -15,6 +15,7 @@ import { smallTests, yearInNewProcess, yearsWhenWarm } from "./testkit";
 import { type Service, serviceInMemory, tidemarkAlone } from "./tidemark";
 import {
   branchesOfOneStep,
+  contextsThenCallbacks,
   heldBranches,
   sequentialSteps,
   stepsThenCallback,
@@ -49,6 +50,7 @@ export const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   "open-branches-aws": () => peakMemory(() => openInAws(1_000)),
   "growth-branches": (rounds) => growth(branchesOfOneStep, rounds),
   "growth-replay": growthOfReplay,
+  "long-history": (rounds) => resumesAfterContexts(2_000, rounds),
   "bytes-per-branch": () => bytesPerBranch(10_000),
   "step-dynamodb": stepsOnDynamoDb,
   "throughput-dynamodb": throughputOnDynamoDb,
@@ -164,6 +166,47 @@ async function replayAlone(count: number, sdkOf: (workflow: Workflow) => Promise
     sdk.api.forget(arn);
     return firstNewMs - startedMs;
   };
+}
+
+/** From the completion of a callback to the next one, after contexts that have ended: load, fold and replay. */
+async function resumesAfterContexts(count: number, measured: number): Promise<Samples> {
+  const closing: (() => Promise<void>)[] = [];
+  const sideOf = async (options: { readonly snapshotAfterBytes?: number }): Promise<Side> => {
+    const seen = new Set<string>();
+    let onNext: (callbackId: string) => void = () => {};
+    const workflow = contextsThenCallbacks(count, (callbackId) => {
+      if (!seen.has(callbackId)) onNext(callbackId);
+      seen.add(callbackId);
+    });
+    const next = () =>
+      new Promise<string>((resolve) => {
+        onNext = resolve;
+      });
+    const directory = temporaryDirectory();
+    const service = await serviceOnFile(workflow, directory.path, "normal", options);
+    closing.push(async () => {
+      await service.stop();
+      directory.remove();
+    });
+    const first = next();
+    await service.client.start("bench");
+    let callbackId = await first;
+    return async () => {
+      await service.worker.whenIdle();
+      const following = next();
+      const startedMs = performance.now();
+      await service.client.sendCallbackSuccess(callbackId, "{}");
+      callbackId = await following;
+      return performance.now() - startedMs;
+    };
+  };
+  const sides = {
+    snapshots: await sideOf({}),
+    wholeLog: await sideOf({ snapshotAfterBytes: Number.POSITIVE_INFINITY }),
+  };
+  const samples = await sampleInTurns(sides, { warmUp: 3, measured });
+  for (const close of closing) await close();
+  return samples;
 }
 
 async function throughputInMemory(measured: number): Promise<Samples> {

@@ -36,9 +36,10 @@ export async function serviceOnFile(
   workflow: Workflow,
   directory: string,
   durability: Durability,
+  options: ConstructorParameters<typeof Service>[2] = {},
 ): Promise<Service> {
   const store = await SqliteStore.open({ path: join(directory, "tidemark.db"), durability });
-  return new Service(workflow, store).start();
+  return new Service(workflow, store, options).start();
 }
 
 /** Mean size of what the store writes for an entry of the newest execution: its id, its number and its text. */

@@ -1,6 +1,6 @@
 /** Owns our side: the whole service in one process, and the SDK on its own. */
 
-import { DurableClient, type DurableHandler, Worker } from "@tidemark/runtime";
+import { DurableClient, type DurableHandler, Worker, type WorkerOptions } from "@tidemark/runtime";
 import { withDurableExecution } from "@tidemark/sdk";
 import { type ExecutionStore, MemoryStore } from "@tidemark/store";
 import { SdkAlone } from "./aws";
@@ -17,10 +17,15 @@ export class Service {
   readonly worker: Worker;
   readonly store: ExecutionStore;
 
-  constructor(workflow: Workflow, store: ExecutionStore = new MemoryStore()) {
+  constructor(
+    workflow: Workflow,
+    store: ExecutionStore = new MemoryStore(),
+    options: Pick<WorkerOptions, "snapshotAfterBytes"> = {},
+  ) {
     this.store = store;
     this.client = new DurableClient({ store });
-    this.worker = new Worker({ store, functions: { bench: handlerOf(workflow) }, drainOnSigterm: false });
+    const functions = { bench: handlerOf(workflow) };
+    this.worker = new Worker({ store, functions, drainOnSigterm: false, ...options });
   }
 
   async start(): Promise<this> {

@@ -8,6 +8,7 @@
 export interface WorkflowContext {
   step<T>(name: string, body: () => Promise<T>): PromiseLike<T>;
   wait(name: string, duration: { seconds: number }): PromiseLike<void>;
+  runInChildContext<T>(name: string, body: (context: WorkflowContext) => Promise<T>): PromiseLike<T>;
   createCallback(name: string): PromiseLike<[PromiseLike<unknown>, string]>;
   parallel<T>(
     name: string,
@@ -34,6 +35,30 @@ export function sequentialSteps(count: number): Workflow {
     const startedMs = performance.now();
     for (let index = 0; index < count; index++) await context.step("step", stepBody);
     return performance.now() - startedMs;
+  };
+}
+
+/** What each of these contexts has done is over: only their ends are live. `resultOf` makes the result of a step. */
+export function contextsOfFiveSteps(count: number, resultOf: () => unknown = stepResult): Workflow {
+  return async (_event, context) => {
+    for (let index = 0; index < count; index++) {
+      await context.runInChildContext("context", async (child) => {
+        for (let step = 0; step < 5; step++) await child.step("step", async () => resultOf());
+      });
+    }
+  };
+}
+
+/** The same, and then one callback after the other: each that is completed begins an invocation. */
+export function contextsThenCallbacks(count: number, onCallback: (callbackId: string) => void): Workflow {
+  const contexts = contextsOfFiveSteps(count);
+  return async (event, context) => {
+    await contexts(event, context);
+    for (;;) {
+      const [outcome, callbackId] = await context.createCallback("callback");
+      onCallback(callbackId);
+      await outcome;
+    }
   };
 }
 
