@@ -13,6 +13,7 @@ describe("a SQLite file that several worker processes share", () => {
       seed: 7,
       disturbEveryMs: 1000,
       leaseMs: 1000,
+      snapshotAfterBytes: 0,
       live: EXECUTIONS,
       stallMs: 20_000,
     });

@@ -1,6 +1,6 @@
 /**
  * Runs executions while their workers are killed: `npm run chaos -- sqlite|dynamodb [--executions 1000]
- * [--workers 4] [--seed 1] [--disturb-every-ms N] [--lease-ms N]`.
+ * [--workers 4] [--seed 1] [--disturb-every-ms N] [--lease-ms N] [--snapshot-after-bytes 0]`.
  *
  * The seed chooses values, victims and moments; how processes run is up to the machine, so a seed
  * repeats the plan and not the run. Prints figures, and as the last line one JSON object. Fails
@@ -31,6 +31,7 @@ async function main(): Promise<void> {
       seed: { type: "string", default: "1" },
       "disturb-every-ms": { type: "string" },
       "lease-ms": { type: "string" },
+      "snapshot-after-bytes": { type: "string", default: "0" },
     },
   });
   const store = positionals[0] ?? "sqlite";
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
     seed,
     disturbEveryMs: countOf("--disturb-every-ms", values["disturb-every-ms"] ?? defaults.disturbEveryMs),
     leaseMs: countOf("--lease-ms", values["lease-ms"] ?? defaults.leaseMs),
+    snapshotAfterBytes: Number(values["snapshot-after-bytes"]),
     live: defaults.live,
     stallMs: 60_000,
     onProgress: progressPrinter(),

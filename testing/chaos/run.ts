@@ -20,6 +20,8 @@ export interface ChaosOptions {
   /** Mean time between two disturbances. */
   readonly disturbEveryMs: number;
   readonly leaseMs: number;
+  /** As in the workers' options. */
+  readonly snapshotAfterBytes: number;
   /** Executions under way at a time. */
   readonly live: number;
   /** Give up when no execution has ended for this long. */
@@ -72,7 +74,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const random = seededRandom(options.seed);
   const backend = await startBackend(options.store, directory);
   const { address } = backend;
-  const pool = await WorkerPool.create({ directory, address, files, leaseMs: options.leaseMs, random });
+  const { leaseMs, snapshotAfterBytes } = options;
+  const pool = await WorkerPool.create({ directory, address, files, leaseMs, snapshotAfterBytes, random });
   const store = await openStore(address);
   const client = new DurableClient({ store });
   const answers = new CallbackAnswers(client, files.callbacks, random);

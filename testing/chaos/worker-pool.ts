@@ -18,6 +18,8 @@ export interface WorkerPoolOptions {
   readonly address: StoreAddress;
   readonly files: WorkerFiles;
   readonly leaseMs: number;
+  /** As in the workers' options, with its default. */
+  readonly snapshotAfterBytes?: number;
   readonly random: () => number;
 }
 
@@ -112,8 +114,9 @@ export class WorkerPool {
   }
 
   async #spawn(slot: number): Promise<void> {
-    const { address, files, leaseMs } = this.#options;
+    const { address, files, leaseMs, snapshotAfterBytes } = this.#options;
     const args = [JSON.stringify(address), files.bodies, files.callbacks, String(leaseMs)];
+    if (snapshotAfterBytes !== undefined) args.push(String(snapshotAfterBytes));
     const worker = fork(this.#program, args, {
       execArgv: ["--enable-source-maps", "--no-warnings"],
       stdio: ["ignore", "inherit", "pipe", "ipc"],

@@ -1,4 +1,4 @@
-/** A worker process of the chaos run: `node worker.cjs <store as JSON> <bodies file> <callbacks file> <lease ms>`. */
+/** A worker process of the chaos run: `node worker.cjs <store as JSON> <bodies file> <callbacks file> <lease ms> [<bytes>]`. */
 
 import { Worker } from "@tidemark/runtime";
 import { type BodyRun, type CallbackRequest, LineFile } from "./body-log";
@@ -8,7 +8,8 @@ import { chaosFunctions } from "./workflow";
 /** Bodies that take longer are handed over on SIGTERM. */
 const DRAIN_MS = 500;
 
-async function main([address, bodiesPath, callbacksPath, leaseMs]: readonly string[]): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
+  const [address, bodiesPath, callbacksPath, leaseMs, snapshotAfterBytes] = args;
   const bodies = new LineFile<BodyRun>(bodiesPath as string);
   const callbacks = new LineFile<CallbackRequest>(callbacksPath as string);
   const store = await openStore(JSON.parse(address as string) as StoreAddress);
@@ -19,6 +20,7 @@ async function main([address, bodiesPath, callbacksPath, leaseMs]: readonly stri
       callback: (request) => callbacks.append(request),
     }),
     leaseMs: Number(leaseMs),
+    ...(snapshotAfterBytes === undefined ? {} : { snapshotAfterBytes: Number(snapshotAfterBytes) }),
     drainMs: DRAIN_MS,
   });
   await worker.start();

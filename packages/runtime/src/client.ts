@@ -210,9 +210,8 @@ export class DurableClient {
    */
   async exportHistory(executionId: string): Promise<ExportedHistory> {
     const id = executionIdOf(executionId);
-    const loaded = await this.#store.load(id);
-    if (loaded === undefined) throw notFound(id);
-    return exportHistory(loaded, this.#payloads);
+    const head = await this.#head(id);
+    return exportHistory({ head, entries: await wholeLog(this.#store, id) }, this.#payloads);
   }
 
   /** Lists executions. Payloads that are kept elsewhere or encoded are not read: see `large`. @throws TidemarkError `TIDEMARK_LIST_LIMIT`, `TIDEMARK_CURSOR`. */

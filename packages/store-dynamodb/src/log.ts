@@ -221,7 +221,8 @@ export class Log {
     } else if (sortKey === reading.inputSortKey) {
       reading.input = textOf(item.in);
     } else if (reading.snapshotPrefix !== undefined && sortKey.startsWith(reading.snapshotPrefix)) {
-      reading.parts.push(item);
+      // One that is empty has been replaced.
+      if (item.e !== undefined) reading.parts.push(item);
     }
   }
 

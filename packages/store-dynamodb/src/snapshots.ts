@@ -5,16 +5,19 @@
  *    before.
  * 2. Parts have the snapshot's sequence number in their key, and whoever writes it writes the same parts: writers do
  *    not disturb each other.
- * 3. What the head points at no more is removed. What a crash leaves behind goes with the TTL.
+ * 3. What the head points at no more is emptied and left to the TTL: who runs workflows needs no permission to delete,
+ *    and a delete costs as much. What a crash leaves behind goes with the execution.
  */
 
 import { decodeEntry } from "@tidemark/protocol";
 import type { SnapshotRequest } from "@tidemark/store";
+import { mapConcurrently } from "./concurrent.js";
 import { type Heads, takesSnapshot } from "./heads.js";
 import { itemKey, type SnapshotPointer, type StoredHead, snapshotItem } from "./items.js";
 import { entrySortKey, snapshotSortKey } from "./keys.js";
 import type { Requests } from "./requests.js";
 import { textOf } from "./text-attribute.js";
+import { wallClockMs } from "./turn.js";
 
 /** A code unit takes at most 3 bytes of UTF-8, so a part has at most 384 KB if it cannot be compressed. */
 const PART_CODE_UNITS = 128 * 1024;
@@ -33,11 +36,12 @@ export class Snapshots {
     if (!takesSnapshot(stored, sequence)) return false;
     if ((await this.#nonceOf(stored, sequence)) !== nonce) return false;
     const parts = partsOf(text);
-    const items = await Promise.all(parts.map((part, index) => snapshotItem(stored, sequence, index, part)));
-    await this.#requests.batchWrite(items.map((Item) => ({ PutRequest: { Item } })));
+    await mapConcurrently([...parts.entries()], async ([index, part]) => {
+      await this.#requests.put({ Item: await snapshotItem(stored, sequence, index, part) });
+    });
     const before = await this.#heads.pointAt(stored, { sequence, parts: parts.length });
     if (before === undefined) return false;
-    if (before.snapshot !== undefined) await this.#remove(before, before.snapshot);
+    if (before.snapshot !== undefined) await this.#empty(before, before.snapshot);
     return true;
   }
 
@@ -46,11 +50,12 @@ export class Snapshots {
     return item === undefined ? undefined : decodeEntry(textOf(item.e) ?? "", sequence).nonce;
   }
 
-  async #remove({ head, generation }: StoredHead, { sequence, parts }: SnapshotPointer): Promise<void> {
-    const keys = Array.from({ length: parts }, (_, part) =>
-      itemKey(head.executionId, snapshotSortKey(generation, sequence, part)),
-    );
-    await this.#requests.batchWrite(keys.map((Key) => ({ DeleteRequest: { Key } })));
+  async #empty({ head, generation }: StoredHead, { sequence, parts }: SnapshotPointer): Promise<void> {
+    const ttl = { N: String(Math.floor(wallClockMs() / 1000)) };
+    await mapConcurrently([...Array(parts).keys()], async (part) => {
+      const key = itemKey(head.executionId, snapshotSortKey(generation, sequence, part));
+      await this.#requests.put({ Item: { ...key, ttl } });
+    });
   }
 }
 

@@ -21,6 +21,7 @@ import {
   MemoryStore,
   type PayloadStore,
   Payloads,
+  wholeLog,
 } from "@tidemark/store";
 import type { Schedule, ScheduledFault } from "./crash-schedule.js";
 import { elapsedMs, nextTurn } from "./event-loop.js";
@@ -235,7 +236,8 @@ class ExploredRun {
     const loaded = new Map<string, LoadedExecution>();
     for (const { executionId } of heads) {
       const execution = await this.#store.load(executionId);
-      if (execution !== undefined) loaded.set(executionId, execution);
+      if (execution === undefined) continue;
+      loaded.set(executionId, { ...execution, entries: await wholeLog(this.#store, executionId) });
     }
     return loaded;
   }
@@ -450,8 +452,9 @@ class ExploredRun {
   /** A callback that is answered by its name, or by that of the `waitForCallback` around it. */
   async #callbackStarted(executionId: string, operationId: string): Promise<void> {
     if (Object.keys(this.#options.callbacks).length === 0) return;
-    const loaded = await this.#store.load(executionId);
-    const tree = loaded === undefined ? undefined : treeOf(loaded);
+    const head = await this.#store.head(executionId);
+    const entries = await wholeLog(this.#store, executionId);
+    const tree = head === undefined ? undefined : treeOf({ head, entries });
     const operation = tree?.get(operationId);
     const name = operation?.Name ?? tree?.get(operation?.ParentId ?? "")?.Name;
     const answer = name === undefined ? undefined : this.#options.callbacks[name];
