@@ -10,23 +10,13 @@ import { type DurableExecutionHandler, withDurableExecution } from "@tidemark/sd
 import { wholeLog } from "@tidemark/store";
 import type { DynamoDbStore } from "@tidemark/store-dynamodb";
 import { type DynamoDbRig, startRig } from "../engines/dynamodb-rig";
-import type { Bar, Figure } from "./figures";
-import { contextsOfFiveSteps, sequentialSteps, type Workflow } from "./measure/workflows";
+import { atMost, type Cost, countedBy, figure } from "./cost-figures";
+import { longHistoryFigures } from "./cost-of-history";
+import type { Figure } from "./figures";
+import { sequentialSteps, type Workflow } from "./measure/workflows";
 
 /** On demand in us-east-1, in dollars a million. Sources: the price pages of DynamoDB, Lambda and Step Functions, November 2026. */
 const PRICES = { write: 0.625, read: 0.125, awsOperation: 8, awsGigabyte: 0.25, stepFunctions: 25 };
-
-const WRITES = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"];
-
-interface Cost {
-  readonly writes: number;
-  readonly writeUnits: number;
-  readonly reads: number;
-  readonly queries: number;
-  readonly readUnits: number;
-  /** Bytes of the entries as text. */
-  readonly logBytes: number;
-}
 
 /** Measures all rows; nothing here depends on the speed of the machine. */
 export async function measureCost(): Promise<Figure[]> {
@@ -39,8 +29,7 @@ export async function measureCost(): Promise<Figure[]> {
     const branches = await costOfRun(rig, store, "branches", randomBranches(1_000));
     const straight = await costOfRun(rig, store, "straight", oneStep);
     const resumed = await costOfRun(rig, store, "resumed", stepWaitStep);
-    const fromSnapshot = await costOfLongHistory(rig, "fromSnapshot", undefined);
-    const fromLog = await costOfLongHistory(rig, "fromLog", Number.POSITIVE_INFINITY);
+    const longHistory = await longHistoryFigures(rig);
     const idle = await costOfIdling(rig, store);
     const perStep = (of: (cost: Cost) => number): number => (of(many) - of(few)) / 100;
     const stepDollars = perStep((cost) => cost.writeUnits) * PRICES.write;
@@ -73,22 +62,7 @@ export async function measureCost(): Promise<Figure[]> {
       ),
       figure("resume after a wait: writes", "requests", resumed.writes - straight.writes - 1, atMost(3)),
       figure("resume after a wait: query pages", "requests", resumed.queries - straight.queries, atMost(1)),
-      figure(
-        "resume after 200 contexts of 5 steps of 1 KB: read units",
-        "units",
-        fromSnapshot.resume.readUnits,
-        atMost(12),
-        fromLog.resume.readUnits,
-        "without snapshots",
-      ),
-      figure(
-        "the same: write units of the snapshot, once",
-        "units",
-        fromSnapshot.history.writeUnits - fromLog.history.writeUnits,
-        atMost(20),
-        fromLog.history.writeUnits,
-        "the execution until then",
-      ),
+      ...longHistory,
       figure("idle worker of one function and shard: writes a minute", "requests", idle.writes, atMost(0)),
       figure("idle worker of one function and shard: read units a minute", "units", idle.readUnits),
       figure(
@@ -155,53 +129,6 @@ async function costOfRun(
   return { ...cost, logBytes };
 }
 
-/** Of 1 KB each, which do not compress; then a wait, and a step after it. */
-function longHistory(onOver: () => void): Workflow {
-  const contexts = contextsOfFiveSteps(200, () => randomBytes(765).toString("base64url"));
-  return async (event, context) => {
-    await contexts(event, context);
-    onOver();
-    await context.wait("wait", { seconds: 1 });
-    await context.step("step", async () => "done");
-  };
-}
-
-/** Until the execution has suspended, and from there to its end in another process. */
-async function costOfLongHistory(
-  rig: DynamoDbRig,
-  name: string,
-  snapshotAfterBytes: number | undefined,
-): Promise<{ readonly history: Omit<Cost, "logBytes">; readonly resume: Omit<Cost, "logBytes"> }> {
-  let onOver: () => void = () => {};
-  const over = new Promise<void>((resolve) => {
-    onOver = resolve;
-  });
-  const handler = withDurableExecution(longHistory(onOver) as unknown as DurableExecutionHandler);
-  const functions = { [name]: handler };
-  const options = {
-    functions,
-    drainOnSigterm: false,
-    ...(snapshotAfterBytes === undefined ? {} : { snapshotAfterBytes }),
-  };
-  const first = await rig.open();
-  const worker = new Worker({ store: first, ...options });
-  await worker.start();
-  const client = new DurableClient({ store: first });
-  rig.proxy.reset();
-  const { executionId } = await client.start(name);
-  const counts = (body: unknown): boolean => JSON.stringify(body).includes(executionId);
-  await over;
-  await worker.stop();
-  const history = countedBy(rig, counts);
-  const second = await rig.open();
-  const other = new Worker({ store: second, ...options });
-  rig.proxy.reset();
-  await other.start();
-  await new DurableClient({ store: second }).result(executionId);
-  await other.stop();
-  return { history, resume: countedBy(rig, counts) };
-}
-
 const IDLE_MS = 6_000;
 
 /** What a worker without work asks for in a minute. */
@@ -222,34 +149,5 @@ async function costOfIdling(rig: DynamoDbRig, store: DynamoDbStore): Promise<Cos
     queries: queries * aMinute,
     readUnits: readUnits * aMinute,
     logBytes: 0,
-  };
-}
-
-function countedBy(rig: DynamoDbRig, counts: (body: unknown) => boolean): Omit<Cost, "logBytes"> {
-  const seen = rig.proxy.seen.filter(({ body }) => counts(body));
-  const units = (requests: typeof seen): number =>
-    requests.reduce((sum, request) => sum + (rig.proxy.capacity.get(request)?.units ?? 0), 0);
-  const writes = seen.filter(({ action }) => WRITES.includes(action));
-  const reads = seen.filter(({ action }) => !WRITES.includes(action));
-  return {
-    writes: writes.length,
-    writeUnits: units(writes),
-    reads: reads.length,
-    queries: reads.filter(({ action }) => action === "Query").length,
-    readUnits: units(reads),
-  };
-}
-
-function atMost(value: number): Bar {
-  return { of: "figure", kind: "at most", value };
-}
-
-function figure(title: string, unit: string, ours: number, bar?: Bar, peer?: number, peerTitle = ""): Figure {
-  return {
-    title,
-    unit,
-    ours,
-    ...(peer === undefined ? {} : { peer: { title: peerTitle, figure: peer, ratio: ours / peer } }),
-    ...(bar === undefined ? {} : { bar, passed: ours <= bar.value }),
   };
 }
