@@ -1,6 +1,7 @@
 /** Deadlines, sandboxes that are killed, and stores that fail in the middle of an invocation. */
 
 import type { TidemarkError } from "@tidemark/protocol";
+import { StepSemantics } from "@tidemark/sdk";
 import { MemoryStore } from "@tidemark/store";
 import { storeWith } from "@tidemark/testing";
 import { LambdaWorld } from "../../../testing/lambda/lambda-world";
@@ -117,6 +118,61 @@ describe("near the deadline", () => {
       error: { ErrorType: "TIDEMARK_BARREN" },
     });
     expect(runs).toBe(3);
+  });
+
+  it("steps that take less time than is left for them are not cut off, nor begun again", async () => {
+    const world = new LambdaWorld();
+    const bodies: number[] = [];
+    world.deploy(
+      "main",
+      async (_event, context) => {
+        for (let index = 0; index < 10; index++) {
+          const body = async () => {
+            bodies.push(index);
+            await new Promise<void>((resolve) => world.clock.setTimer(resolve, 2500));
+          };
+          await context.step(body, {
+            semantics: StepSemantics.AtMostOncePerRetry,
+            retryStrategy: () => ({ shouldRetry: false }),
+          });
+        }
+      },
+      { drainMs: 3000 },
+    );
+    world.timeoutMs = () => 10_000;
+
+    void world.call("main", {}, 10_000, "r1");
+    await world.advance(60_000);
+    const { status, invocations } = await world.client.describe("main.r1");
+    expect([status, invocations, world.wakeUps.length]).toEqual(["SUCCEEDED", 4, 3]);
+    expect(bodies).toEqual(Array.from({ length: 10 }, (_, index) => index));
+  });
+
+  it("what may not begin any more waits for the next invocation, also when others are running", async () => {
+    const world = new LambdaWorld();
+    const bodies: string[] = [];
+    world.deploy(
+      "main",
+      async (_event, context) => {
+        const step = (name: string, ms: number) =>
+          context.step(name, async () => {
+            bodies.push(`${name} at ${world.clock.nowMs() - startMs}`);
+            await new Promise<void>((resolve) => world.clock.setTimer(resolve, ms));
+          });
+        const chain = async () => {
+          await step("first", 8500);
+          await step("second", 100);
+        };
+        await Promise.all([chain(), step("long", 8800)]);
+      },
+      { drainMs: 900 },
+    );
+    const startMs = world.clock.nowMs();
+
+    void world.call("main", {}, 10_000, "r1");
+    await world.advance(20_000);
+    expect(await world.status("main.r1")).toBe("SUCCEEDED");
+    expect(bodies).toEqual(["first at 0", "long at 0", "second at 8800"]);
   });
 
   it("an event is refused that leaves less time than it takes to hand over", async () => {

@@ -65,6 +65,11 @@ export interface LambdaHandlerOptions<Event = unknown> {
   readonly inlineWaitMs?: number | undefined;
   /** How long before the deadline of the invocation what still runs is handed over. Milliseconds, default 1000. */
   readonly handOverMs?: number | undefined;
+  /**
+   * How long before the hand-over no step begins any more, so that one that takes less time is not cut off. Milliseconds,
+   * default 5000, and at most a tenth of the time until then; what is given counts up to half of it.
+   */
+  readonly drainMs?: number | undefined;
   /** How soon others take over after a crash. Milliseconds, default 30,000. */
   readonly leaseMs?: number | undefined;
   /** Invocations in a row that may fail without recording anything before the execution is stopped. Default 10. */
@@ -123,6 +128,7 @@ export function lambdaHandler<Event = unknown>(options: LambdaHandlerOptions<Eve
   );
   const handOverMs = wholeNumber("handOverMs", options.handOverMs ?? 1000, 0);
   wholeNumber("inlineWaitMs", options.inlineWaitMs ?? 0, 0);
+  if (options.drainMs !== undefined) wholeNumber("drainMs", options.drainMs, 0);
   wholeNumber("leaseMs", options.leaseMs ?? 30_000, 1);
   wholeNumber("maxBarrenInvocations", options.maxBarrenInvocations ?? 10, 1);
   // One for both ways of waking: each would make a client of its own.
@@ -133,12 +139,15 @@ export function lambdaHandler<Event = unknown>(options: LambdaHandlerOptions<Eve
   let runner: Runner<Event> | undefined;
   return async (event, context) => {
     const remainingMs = remainingTime(`function ${functionName}`, context, ["handOverMs", handOverMs]);
-    const deadlineMs = clock.nowMs() + remainingMs;
+    const time = {
+      deadlineMs: clock.nowMs() + remainingMs,
+      drainMs: drainTime(options.drainMs, remainingMs - handOverMs),
+    };
     const executionId = wokenExecutionId(event);
     const store = await connect();
     runner ??= new Runner({ ...options, invoke, clock, onError, handOverMs, hosted: functions }, store);
-    if (executionId !== undefined) return runner.wake(executionId, deadlineMs);
-    const answer = await runner.start(event as Event, context.awsRequestId, deadlineMs);
+    if (executionId !== undefined) return runner.wake(executionId, time);
+    const answer = await runner.start(event as Event, context.awsRequestId, time);
     return options.answer === undefined ? answer : options.answer(answer);
   };
 }
@@ -149,6 +158,19 @@ interface RunnerOptions<Event> extends LambdaHandlerOptions<Event> {
   readonly handOverMs: number;
   /** All functions that run here, by name. */
   readonly hosted: ReadonlyMap<string, RegisteredFunction>;
+}
+
+/** As in `RunExecutionOptions`. */
+interface InvocationTime {
+  readonly deadlineMs: number;
+  readonly drainMs: number;
+}
+
+const DRAIN_MS = 5000;
+
+/** Never all of the time: an invocation that begins nothing would be followed by one like it. */
+function drainTime(drainMs: number | undefined, timeMs: number): number {
+  return drainMs === undefined ? Math.min(DRAIN_MS, timeMs / 10) : Math.min(drainMs, timeMs / 2);
 }
 
 /** What a sandbox keeps between invocations. */
@@ -168,7 +190,7 @@ class Runner<Event> {
     this.#wakeIfDue = wakeWith(options);
   }
 
-  async start(event: Event, awsRequestId: string, deadlineMs: number): Promise<LambdaAnswer> {
+  async start(event: Event, awsRequestId: string, time: InvocationTime): Promise<LambdaAnswer> {
     const { functionName, key, input, timeout, retention } = this.#options;
     const name = key?.(event) ?? requestName(awsRequestId);
     const { executionId } = await this.#client.start(functionName, {
@@ -178,16 +200,16 @@ class Runner<Event> {
       ...(retention === undefined ? {} : { retention }),
     });
     // From here on it is under way, whatever happens to this invocation.
-    return this.#inTime(this.#outcome(executionId, deadlineMs), deadlineMs, {
+    return this.#inTime(this.#outcome(executionId, time), time.deadlineMs, {
       executionId,
       status: "RUNNING",
     });
   }
 
   /** Runs it, and says how it stands then. */
-  async #outcome(executionId: string, deadlineMs: number): Promise<LambdaAnswer> {
+  async #outcome(executionId: string, time: InvocationTime): Promise<LambdaAnswer> {
     const started = { executionId, functionName: this.#options.functionName };
-    const head = await this.#run(started, deadlineMs).catch((error: unknown) => {
+    const head = await this.#run(started, time).catch((error: unknown) => {
       this.#options.onError(error);
       return this.#store.head(executionId).catch(this.#options.onError);
     });
@@ -216,21 +238,21 @@ class Runner<Event> {
     return Promise.race([outcome, late]).finally(cancel);
   }
 
-  async wake(executionId: string, deadlineMs: number): Promise<void> {
+  async wake(executionId: string, time: InvocationTime): Promise<void> {
     const head = await this.#store.head(executionId);
     if (head === undefined || isTerminal(head.status)) return;
-    await this.#run(head, deadlineMs);
+    await this.#run(head, time);
   }
 
   /** Runs it as often as it is due and time remains; then somebody else is to go on. Gives how it stands. */
   async #run(
     { executionId, functionName }: Pick<ExecutionHead, "executionId" | "functionName">,
-    deadlineMs: number,
+    time: InvocationTime,
   ): Promise<ExecutionHead | undefined> {
     const { clock, hosted } = this.#options;
     const fn = hosted.get(functionName);
     if (fn === undefined) throw otherFunction(executionId, functionName, [...hosted.keys()]);
-    const run = { ...this.#options, store: this.#waking, executionId, fn, deadlineMs };
+    const run = { ...this.#options, store: this.#waking, executionId, fn, ...time };
     for (;;) {
       const hasRun = await runExecution(run);
       const head = await this.#store.head(executionId);

@@ -63,6 +63,11 @@ export interface ExecutionHostOptions {
   /** Operations may have stand-ins for payloads; this reads them. */
   readonly payloads?: PayloadReader;
   readonly probe?: ExecutionProbe;
+  /**
+   * Asked before an attempt of a step or a check begins. `false` leaves it to a later invocation, which the backend sees
+   * to. Default: it begins.
+   */
+  readonly mayBegin?: () => boolean;
 }
 
 /**

@@ -46,6 +46,8 @@ interface InvocationOptions {
   readonly fn: RegisteredFunction;
   readonly inlineWaitMs: number | (() => number);
   readonly startDelayMs?: number | undefined;
+  /** Nothing begins in the last milliseconds of the time; if something wanted to, the invocation ends with the error. */
+  readonly holdBack?: { readonly lastMs: number; readonly error: ErrorObject } | undefined;
   /** Invocations in a row that may fail without recording anything. */
   readonly maxBarrenInvocations: number;
   readonly remainingTimeMs: () => number;
@@ -79,6 +81,8 @@ export class Invocation {
   #abandon!: (error: ErrorObject) => void;
   readonly #abandoned: Promise<ErrorObject>;
   #isAbandoned = false;
+  /** Something wanted to begin in the last milliseconds. */
+  #heldBack: ErrorObject | undefined;
 
   constructor(options: InvocationOptions) {
     this.#options = options;
@@ -86,7 +90,8 @@ export class Invocation {
     this.epoch = options.head.epoch;
     this.#startedAtMs = options.clock.nowMs();
     const readsStandIns = Object.hasOwn(options.fn.handler, READS_STAND_INS);
-    this.#session = new Session({ ...options, readsStandIns, report: options.onFailed });
+    const mayBegin = options.holdBack === undefined ? undefined : () => this.#mayBegin();
+    this.#session = new Session({ ...options, readsStandIns, mayBegin, report: options.onFailed });
     this.#abandoned = new Promise((resolve) => {
       this.#abandon = resolve;
     });
@@ -163,6 +168,8 @@ export class Invocation {
     }
     switch (output.Status) {
       case "PENDING":
+        // No body runs: it goes on at once, and nothing was cut off.
+        if (this.#heldBack !== undefined) return this.#release(this.#heldBack, 0);
         await this.#suspend(await this.#end(undefined));
         // Now it costs nobody anything: the execution may already go on elsewhere.
         if (this.#options.remainingTimeMs() >= SNAPSHOT_MS) this.#session.snapshots.save();
@@ -209,6 +216,13 @@ export class Invocation {
       this.#session,
     );
     return this.#isAbandoned ? NOT_CALLED : fn.handler(event, context);
+  }
+
+  #mayBegin(): boolean {
+    const { holdBack, remainingTimeMs } = this.#options;
+    if (holdBack === undefined || remainingTimeMs() > holdBack.lastMs) return true;
+    this.#heldBack = holdBack.error;
+    return false;
   }
 
   #suspend(invocation: InvocationEnd | undefined): Promise<void> {

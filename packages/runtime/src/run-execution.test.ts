@@ -1,4 +1,4 @@
-import { withDurableExecution } from "@tidemark/sdk";
+import { type DurableExecutionHandler, withDurableExecution } from "@tidemark/sdk";
 import { MemoryStore } from "@tidemark/store";
 import { storeWith, VirtualClock } from "@tidemark/testing";
 import { DurableClient, registeredFunction, runExecution } from "./index";
@@ -97,5 +97,87 @@ describe("runExecution", () => {
     expect(await goesOn).toBe(true);
     expect(failing.errors).toEqual([new Error("no network")]);
     expect((await failing.head())?.status).toBe("SUCCEEDED");
+  });
+});
+
+describe("runExecution with time to drain", () => {
+  /** Runs a handler from now on for ten seconds, as often as it is due; nothing begins from the fifth to the ninth. */
+  async function drained(handler: DurableExecutionHandler) {
+    const clock = new VirtualClock();
+    const store = memory();
+    const startMs = clock.nowMs();
+    await store.registerFunctions(["main"]);
+    const client = new DurableClient({ store, clock });
+    const { executionId } = await client.start("main");
+    const fn = registeredFunction("main", withDurableExecution(handler));
+    const at = (): number => clock.nowMs() - startMs;
+    const runFor = async (ms: number): Promise<boolean> => {
+      const deadlineMs = clock.nowMs() + 10_000;
+      const ran = runExecution({
+        store,
+        clock,
+        executionId,
+        fn,
+        deadlineMs,
+        handOverMs: 1000,
+        drainMs: 4000,
+      });
+      await clock.advanceTo(clock.nowMs() + ms);
+      return ran;
+    };
+    const sleep = (ms: number) => new Promise<void>((resolve) => clock.setTimer(resolve, ms));
+    return { at, runFor, sleep, head: async () => store.head(executionId), client, executionId };
+  }
+
+  it("leaves retries and checks that come due in it to the next invocation, which begins them at once", async () => {
+    const began: string[] = [];
+    const rig = await drained(async (_event, context) => {
+      const long = context.step("long", () => rig.sleep(7000));
+      const retried = context.step(
+        "retried",
+        async ({ attempt }) => {
+          began.push(`attempt ${attempt} at ${rig.at()}`);
+          if (attempt === 1) throw new Error("busy");
+        },
+        { retryStrategy: () => ({ shouldRetry: true, delay: { seconds: 6 } }) },
+      );
+      const checked = context.waitForCondition<number>(
+        "checked",
+        async (checks) => {
+          began.push(`check ${checks} at ${rig.at()}`);
+          return checks + 1;
+        },
+        {
+          initialState: 1,
+          waitStrategy: (checks) =>
+            checks < 3 ? { shouldContinue: true, delay: { seconds: 6 } } : { shouldContinue: false },
+        },
+      );
+      await Promise.all([long, retried, checked]);
+    });
+
+    expect(await rig.runFor(7000)).toBe(true);
+    expect(await rig.head()).toMatchObject({
+      status: "PENDING",
+      lastInvocation: { error: { ErrorType: "TIDEMARK_DEADLINE" } },
+    });
+    expect(await rig.runFor(1)).toBe(true);
+    expect((await rig.head())?.status).toBe("SUCCEEDED");
+    expect(began).toEqual(["attempt 1 at 0", "check 1 at 0", "attempt 2 at 7000", "check 2 at 7000"]);
+  });
+
+  it("goes on with waits and ends as always when nothing wants to begin", async () => {
+    const rig = await drained(async (_event, context) => {
+      await context.step("long", () => rig.sleep(7000));
+      await context.wait({ hours: 1 });
+    });
+
+    await rig.runFor(7000);
+    const head = await rig.head();
+    expect([
+      head?.status,
+      head?.lastInvocation?.error,
+      (head?.dueAtMs ?? 0) - (head?.startedAtMs ?? 0),
+    ]).toEqual(["PENDING", undefined, 3_607_000]);
   });
 });

@@ -19,6 +19,11 @@ export interface RunExecutionOptions {
   readonly deadlineMs: number;
   /** How long before the deadline what still runs is handed over. Milliseconds. */
   readonly handOverMs: number;
+  /**
+   * How long before that nothing begins any more, so that what takes less time is not cut off. The invocation ends when
+   * nothing runs. Milliseconds, default 0.
+   */
+  readonly drainMs?: number | undefined;
   /** How long a lease holds without renewal. It ends at most a second after the deadline. Milliseconds, default 30,000. */
   readonly leaseMs?: number | undefined;
   /**
@@ -73,10 +78,10 @@ const SUPERSEDED: ErrorObject = {
  * ```
  */
 export async function runExecution(options: RunExecutionOptions): Promise<boolean> {
-  const { store, executionId, fn, deadlineMs, clock = systemClock } = options;
+  const { store, executionId, fn, deadlineMs, drainMs = 0, clock = systemClock } = options;
   const handOverAtMs = deadlineMs - options.handOverMs;
   const nowMs = clock.nowMs();
-  if (nowMs >= handOverAtMs) return false;
+  if (nowMs >= handOverAtMs - drainMs) return false;
   const leaseUntilMs = leaseEnd(options, nowMs);
   const head = await store.acquire({ executionId, owner: uniqueId(nowMs), nowMs, leaseUntilMs });
   if (head === undefined) return false;
@@ -87,6 +92,7 @@ export async function runExecution(options: RunExecutionOptions): Promise<boolea
     fn,
     inlineWaitMs: options.inlineWaitMs ?? 0,
     startDelayMs: options.startDelayMs,
+    holdBack: drainMs === 0 ? undefined : { lastMs: drainMs, error: DEADLINE },
     maxBarrenInvocations: options.maxBarrenInvocations ?? 10,
     remainingTimeMs: () => handOverAtMs - clock.nowMs(),
     snapshotAfterBytes: options.snapshotAfterBytes,

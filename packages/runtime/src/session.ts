@@ -55,6 +55,7 @@ interface SessionOptions extends SnapshotOptions {
   readonly head: ExecutionHead;
   readonly inlineWaitMs: number | (() => number);
   readonly startDelayMs?: number | undefined;
+  readonly mayBegin?: (() => boolean) | undefined;
   /** The handler reads stand-ins for payloads itself, when it needs the payload. Default `false`: it is given payloads. */
   readonly readsStandIns?: boolean;
 }
@@ -116,6 +117,7 @@ export class Session implements DurableExecutionClient {
       host: clock,
       inlineWaitMs: options.inlineWaitMs,
       ...(options.startDelayMs === undefined ? {} : { startDelayMs: options.startDelayMs }),
+      ...(options.mayBegin === undefined ? {} : { mayBegin: options.mayBegin }),
       // Whoever is given payloads must not take one that looks like a stand-in for one.
       ...(this.#readsStandIns ? { payloads: this.#payloads } : {}),
       onOutsideEvent: (listener) => {

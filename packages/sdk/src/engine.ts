@@ -206,6 +206,13 @@ export class Engine {
     this.wake();
   }
 
+  /** False when the time is nearly over: what has not begun is for the next invocation, and waits. */
+  mayBegin(handle: Handle): boolean {
+    const mayBegin = this.#options.client.hostOptions?.mayBegin?.() ?? true;
+    if (!mayBegin) this.wait(handle, undefined);
+    return mayBegin;
+  }
+
   /** The operation waits for time (`dueAtMs`) or for the outside. */
   wait(handle: Handle, dueAtMs: number | undefined): void {
     this.#waiting.add(handle, dueAtMs);

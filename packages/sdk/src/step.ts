@@ -84,6 +84,7 @@ export class StepKind<T> implements OperationKind<T> {
       return this.#wait(record);
     }
     if (record?.Status === "STARTED") return this.#resume(record);
+    if (!operation.engine.mayBegin(operation)) return;
     const isAtMostOnce = this.#spec.semantics === StepSemantics.AtMostOncePerRetry;
     operation.update("START", {}, isAtMostOnce);
     if (!isAtMostOnce) return this.#runSoon();

@@ -55,6 +55,7 @@ export class WaitForConditionKind<T> implements OperationKind<T> {
     this.#operation = operation;
     this.#asInContext = captureContext();
     if (record?.Status === "PENDING") return this.progress(operation, record);
+    if (!operation.engine.mayBegin(operation)) return;
     if (record?.Status !== "STARTED") operation.update("START", {}, false);
     void this.#run(record);
   }
