@@ -1,6 +1,11 @@
 /** The crash explorer finds what it is there to find, and blames nobody else. `npm run explore:check` is the long form. */
 
-import { type CrashExplorationError, exploreCrashes } from "@tidemark/testing";
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as aws from "@aws/durable-execution-sdk-js";
+import { withDurableExecution } from "@tidemark/sdk";
+import { answerCallback, type CrashExplorationError, exploreCrashes } from "@tidemark/testing";
+import { type GoldenHandler, goldenHandlers } from "../histories/handlers";
 import { exploreFaulty, exploreRight } from "./check";
 import { faultyHandlers } from "./faulty-handlers";
 import { rightHandlers } from "./right-handlers";
@@ -11,7 +16,7 @@ describe("a faulty handler", () => {
     expect(error?.kind).toBe(faultyHandlers[name]?.found);
   });
 
-  it.each(["mutationFromBranch", "chargeWithoutKey", "answerInMemory"])(
+  it.each(["mutationFromBranch", "chargeWithoutKey"])(
     "%s is found again, with the same story, by the line that is told",
     async (name) => {
       const { error } = await exploreFaulty(name, { pairs: 0 });
@@ -79,5 +84,67 @@ it.each([
 it("something that is no handler is refused", async () => {
   await expect(exploreCrashes((() => 1) as never)).rejects.toMatchObject({
     code: "TIDEMARK_EXPLORE_OPTIONS",
+  });
+});
+
+describe("a handler runs as it is", () => {
+  it("with steps that do real I/O, for which time stands still", async () => {
+    const reads = withDurableExecution(async (_event, context) => {
+      const text = await context.step("read", async () => {
+        await sleep(1);
+        return (await readFile(__filename, "utf8")).length;
+      });
+      return text > 0;
+    });
+    const report = await exploreCrashes(reads, { kinds: ["crash-after", "freeze-before"], pairs: 0 });
+    expect(report.calls).toEqual(expect.arrayContaining(["acquire#1", "load#1", "append#1", "finish#1"]));
+    expect(report.calls.filter((call) => call.startsWith("renew"))).toEqual([]);
+  });
+
+  it("with timers of its own and callbacks that are answered after days", async () => {
+    const waits = withDurableExecution(async (_event, context) => {
+      await context.step("slow", () => new Promise<void>((resolve) => setTimeout(resolve, 600_000)));
+      return context.waitForCallback("approval", async (id) =>
+        answerCallback(id, { result: "yes", afterMs: 3 * 86_400_000 }),
+      );
+    });
+    const report = await exploreCrashes(waits, { kinds: ["lost-answer"], pairs: 0 });
+    expect(report.calls.filter((call) => call.startsWith("renew")).length).toBe(60);
+  });
+
+  it("with the AWS SDK in place of ours", async () => {
+    const handler = aws.withDurableExecution(async (_event, context) => {
+      const one = await context.step("one", async () => 1);
+      await context.wait({ hours: 1 });
+      return context.step("two", async () => one + 1);
+    });
+    const report = await exploreCrashes(handler as never, {
+      kinds: ["crash-before", "crash-after"],
+      pairs: 5,
+    });
+    expect(report.schedules).toBeGreaterThan(20);
+  });
+
+  it.each(Object.keys(goldenHandlers))("with every kind of operation: %s", async (name) => {
+    const create = () => (goldenHandlers[name] as GoldenHandler)({ ran: 0 });
+    const report = await exploreCrashes(create, {
+      input: { id: "g-1" },
+      kinds: ["crash-after"],
+      pairs: 3,
+      callbacks: { answered: { result: "an answer", afterMs: 31_000 } },
+      functions: { echo: { handler: async (event: unknown) => event, durable: false } },
+    });
+    expect(report.schedules).toBeGreaterThan(10);
+  });
+});
+
+it("an execution that waits for what never comes is told", async () => {
+  const waits = withDurableExecution(async (_event, context) =>
+    context.createCallback("never").then(([p]) => p),
+  );
+  await expect(exploreCrashes(waits)).rejects.toMatchObject({
+    kind: "stuck",
+    schedule: "undisturbed",
+    message: expect.stringContaining("a callback or a function that never answers"),
   });
 });

@@ -136,7 +136,7 @@ class Exploration {
   /** Every fault at every call. Gives the calls that each run made after its fault. */
   async #singles(undisturbed: RunFacts): Promise<Map<ScheduledFault, readonly string[]>> {
     const callsAfter = new Map<ScheduledFault, readonly string[]>();
-    for (const call of callsOf(undisturbed)) {
+    for (const call of callsToTry(callsOf(undisturbed))) {
       for (const fault of faultsOf(call, this.#options.kinds)) {
         const facts = await this.#try(undisturbed, [fault]);
         callsAfter.set(fault, callsOf(facts).slice(facts.callsAtLastFault));
@@ -216,6 +216,25 @@ class Exploration {
 /** Those until the execution ended: faults after that change nothing. */
 function callsOf({ calls, callsAtEnd }: RunFacts): readonly string[] {
   return calls.slice(0, callsAtEnd);
+}
+
+/** Calls that are made again and again while nothing else happens. */
+const REGULAR: readonly string[] = ["renew", "due", "purgeExpired"];
+
+/** Of regular ones the first and the last are worth a run: what lies between them is alike. */
+const REGULAR_AT_EACH_END = 4;
+
+function callsToTry(calls: readonly string[]): readonly string[] {
+  const methodOf = (call: string): string => call.slice(0, call.indexOf("#"));
+  const left = new Map(
+    REGULAR.map((method) => [method, calls.filter((call) => methodOf(call) === method)] as const),
+  );
+  return calls.filter((call) => {
+    const alike = left.get(methodOf(call));
+    if (alike === undefined) return true;
+    const at = alike.indexOf(call);
+    return at < REGULAR_AT_EACH_END || at >= alike.length - REGULAR_AT_EACH_END;
+  });
 }
 
 /** Gives the handler as a new process has it. */

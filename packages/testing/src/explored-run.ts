@@ -25,6 +25,7 @@ import {
 } from "@tidemark/store";
 import type { Schedule, ScheduledFault } from "./crash-schedule.js";
 import { elapsedMs, nextTurn } from "./event-loop.js";
+import { Callbacks } from "./explored-callbacks.js";
 import { describeRecords, type ExploredOutcome, type RunFacts, treeOf } from "./explored-facts.js";
 import { probedHandler, type Surroundings } from "./explored-handlers.js";
 import { Ledger } from "./explored-ledger.js";
@@ -81,10 +82,10 @@ class ExploredRun {
   readonly #store: ExecutionStore;
   readonly #client: DurableClient;
   readonly #ledger: Ledger;
+  readonly #callbacks: Callbacks;
   readonly #processes: VirtualProcess[] = [];
   readonly #calls: string[] = [];
   readonly #callsByMethod = new Map<string, number>();
-  readonly #answered = new Set<string>();
   /** Of code of the handlers, by process: what they wait for in virtual time. */
   readonly #timers = new Map<VirtualProcess, number>();
   /** Bodies that run, by process. */
@@ -105,6 +106,13 @@ class ExploredRun {
     this.#client = new DurableClient({
       store: watchedStore(this.#store, this.#clock).store,
       clock: this.#clock,
+    });
+    this.#callbacks = new Callbacks({
+      clock: this.#clock,
+      store: this.#store,
+      client: this.#client,
+      answers: options.callbacks,
+      note: (text) => this.#ledger.note(undefined, () => text),
     });
   }
 
@@ -140,6 +148,7 @@ class ExploredRun {
     await this.#clock.advanceTo(this.#clock.nowMs() + 2 * this.#options.leaseMs);
     this.#isOver = true;
     this.#ledger.isClosed = true;
+    this.#callbacks.isClosed = true;
     for (const process of this.#processes) process.kill();
     return this.#facts();
   }
@@ -182,22 +191,32 @@ class ExploredRun {
       if (heads.every(({ status }) => isTerminal(status))) return;
       if (this.#stuck !== undefined) return;
       const next = this.#clock.nextTimerMs;
-      if (next === undefined || next - this.#lastProgressMs > STUCK_MS) {
+      if (next === undefined || next - this.#progressMs() > this.#patienceMs()) {
         this.#stuck = "nothing happens any more";
         return;
       }
       // Suspended, and nothing is set but the workers' looks at the store: they need not look in vain.
-      const dueAtMs = Math.min(...heads.map((head) => head.dueAtMs ?? Number.POSITIVE_INFINITY));
-      if (heads.some(({ status, timeoutAtMs }) => status === "PENDING" && dueAtMs >= timeoutAtMs)) {
+      const sleeps = heads.every(({ status }) => status !== "RUNNING") && this.#pendingTimers() === 0;
+      const headsDueMs = Math.min(...heads.map(({ dueAtMs = Number.POSITIVE_INFINITY }) => dueAtMs));
+      const dueAtMs = Math.min(headsDueMs, this.#callbacks.nextDueMs);
+      if (sleeps && heads.some(({ status, timeoutAtMs }) => status === "PENDING" && dueAtMs >= timeoutAtMs)) {
         this.#stuck = "it waits for a callback or a function that never answers";
         return;
       }
-      const sleeps = heads.every(({ status }) => status !== "RUNNING") && this.#pendingTimers() === 0;
       if (sleeps && Number.isFinite(dueAtMs) && dueAtMs > next) {
         this.#lastProgressMs = dueAtMs;
         this.#clock.moveTo(dueAtMs);
       } else await this.#clock.advanceTo(next);
     }
+  }
+
+  #progressMs(): number {
+    return Math.max(this.#lastProgressMs, this.#callbacks.lastAnswerMs);
+  }
+
+  /** Code that waits for a timer of its own may do so for long. */
+  #patienceMs(): number {
+    return this.#pendingTimers() > 0 ? 24 * STUCK_MS : STUCK_MS;
   }
 
   /** Bodies that wait for nothing that the kit knows wait for something real: time stands still for them. */
@@ -225,10 +244,8 @@ class ExploredRun {
   #pendingTimers(): number {
     let count = 0;
     for (const [process, timers] of this.#timers) if (!process.isDead) count += timers;
-    return count + this.#outsideTimers;
+    return count;
   }
-
-  #outsideTimers = 0;
 
   /** The execution and everything that it has invoked. */
   async #load(): Promise<Map<string, LoadedExecution>> {
@@ -240,6 +257,14 @@ class ExploredRun {
       loaded.set(executionId, { ...execution, entries: await wholeLog(this.#store, executionId) });
     }
     return loaded;
+  }
+
+  #spawnLater(takesLeases: boolean): void {
+    nextTurn()
+      .then(() => this.#spawn(takesLeases))
+      .catch((error: unknown) => {
+        this.#stuck = `a process cannot start: ${error}`;
+      });
   }
 
   #spawn(takesLeases: boolean): void {
@@ -264,7 +289,7 @@ class ExploredRun {
     worker.start().catch(() => {
       // A worker that cannot start ends its process; something starts another one.
       process.kill();
-      this.#spawn(false);
+      this.#spawnLater(false);
     });
   }
 
@@ -340,36 +365,8 @@ class ExploredRun {
     return {
       process,
       effect: (name, key) => this.#ledger.effect(process, name, key),
-      answer: (callbackId, answer) => this.#answerLater(callbackId, answer),
+      answer: (callbackId, answer) => this.#callbacks.answer(callbackId, answer),
     };
-  }
-
-  #answerLater(callbackId: string, answer: CallbackAnswer): void {
-    if (this.#answered.has(callbackId)) return;
-    this.#answered.add(callbackId);
-    this.#outsideTimers += 1;
-    this.#clock.setTimer(() => {
-      this.#outsideTimers -= 1;
-      if (!this.#isOver) void this.#answer(callbackId, answer);
-    }, answer.afterMs ?? 0);
-  }
-
-  async #answer(callbackId: string, { result, error }: CallbackAnswer): Promise<void> {
-    this.#clock.touch();
-    this.#lastProgressMs = this.#clock.nowMs();
-    const id = callbackId.split(":")[1];
-    this.#ledger.note(undefined, () => `callback ${id} is answered`);
-    const sent =
-      error === undefined
-        ? this.#client.sendCallbackSuccess(
-            callbackId,
-            result === undefined ? undefined : JSON.stringify(result),
-          )
-        : this.#client.sendCallbackFailure(callbackId, error);
-    await sent.catch((refused: Error) =>
-      this.#ledger.note(undefined, () => `the answer is refused: ${refused.message}`),
-    );
-    this.#clock.touch();
   }
 
   /** For code of a handler. */
@@ -402,8 +399,8 @@ class ExploredRun {
       made: (call, answer) => this.#made(call, answer),
       touch: () => this.#clock.touch(),
       busyWhile: (work) => work,
-      spawn: () => void nextTurn().then(() => this.#spawn(false)),
-      spawnDuplicate: () => void nextTurn().then(() => this.#spawn(true)),
+      spawn: () => this.#spawnLater(false),
+      spawnDuplicate: () => this.#spawnLater(true),
       thawLater: (process, { kind }) =>
         this.#frozen.push({ process, thawsAtAppend: kind === "freeze-before" }),
       renewAgainLater: () => {},
@@ -435,10 +432,7 @@ class ExploredRun {
   #made({ process, method, args }: StoreCall, answer: unknown): void {
     if (method !== "append" || !(answer as { appended: boolean }).appended) return;
     this.#lastProgressMs = this.#clock.nowMs();
-    for (const { update } of (args[1] as LogEntry).records) {
-      if (update?.Type !== "CALLBACK" || update.Action !== "START") continue;
-      void this.#callbackStarted(args[0] as string, update.Id as string);
-    }
+    void this.#callbacks.appended(args[0] as string, args[1] as LogEntry);
     const thawing = this.#frozen.filter((frozen) => frozen.thawsAtAppend && frozen.process !== process);
     for (const frozen of thawing) {
       this.#frozen.splice(this.#frozen.indexOf(frozen), 1);
@@ -447,19 +441,6 @@ class ExploredRun {
         frozen.process.thaw();
       });
     }
-  }
-
-  /** A callback that is answered by its name, or by that of the `waitForCallback` around it. */
-  async #callbackStarted(executionId: string, operationId: string): Promise<void> {
-    if (Object.keys(this.#options.callbacks).length === 0) return;
-    const head = await this.#store.head(executionId);
-    const entries = await wholeLog(this.#store, executionId);
-    const tree = head === undefined ? undefined : treeOf({ head, entries });
-    const operation = tree?.get(operationId);
-    const name = operation?.Name ?? tree?.get(operation?.ParentId ?? "")?.Name;
-    const answer = name === undefined ? undefined : this.#options.callbacks[name];
-    const callbackId = operation?.CallbackDetails?.CallbackId;
-    if (answer !== undefined && callbackId !== undefined) this.#answerLater(callbackId, answer);
   }
 }
 
