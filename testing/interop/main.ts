@@ -9,7 +9,7 @@
 import { CASES } from "./cases/index";
 import { compareHost, staleDifferences, type Verdict } from "./compare";
 import { compileErrors } from "./compile-sources";
-import { buildPrograms, nodeProgram, type Programs, runHost, type Sdk } from "./programs";
+import { buildPrograms, nodeProgram, type Program, type Programs, runHost, type Sdk } from "./programs";
 
 interface Totals {
   passed: number;
@@ -17,10 +17,12 @@ interface Totals {
   differences: number;
 }
 
-type Host = readonly ["kit-host" | "store-host", Sdk, ...string[]];
+type Host = readonly [Program, Sdk, ...string[]];
 
 const HOSTS = {
   "tidemark, test kit": ["kit-host", "tidemark"],
+  "aws, our runner": ["runner-host", "aws"],
+  "tidemark, our runner": ["runner-host", "tidemark"],
   "aws, memory": ["store-host", "aws", "memory"],
   "aws, sqlite": ["store-host", "aws", "sqlite"],
   "aws, http": ["store-host", "aws", "http"],
@@ -76,7 +78,7 @@ async function runAll(programs: Programs, only: readonly string[]): Promise<Verd
   const [expected, ours] = await kits;
   const verdicts = compareHost("tidemark, test kit", expected, ours);
   for (const [host, program] of Object.entries(HOSTS)) {
-    if (program[0] === "store-host") verdicts.push(...compareHost(host, expected, await run(program)));
+    if (program[0] !== "kit-host") verdicts.push(...compareHost(host, expected, await run(program)));
   }
   return verdicts;
 }

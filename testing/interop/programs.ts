@@ -10,13 +10,15 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { installNode } from "../pack/consumer-project";
 import type { Observations } from "./observation";
 
 export type Sdk = "aws" | "tidemark";
+export type Program = "kit-host" | "runner-host" | "store-host";
 
 export const AWS_SDK = "@aws/durable-execution-sdk-js";
+const AWS_TEST_KIT = "@aws/durable-execution-sdk-js-testing";
 
 const workspaceDirectory = resolve(__dirname, "../..");
 /** Under `node_modules`, so that bundles find the packages they leave out, and git does not see them. */
@@ -66,6 +68,11 @@ export async function buildPrograms(node: string): Promise<Programs> {
     ]),
   );
   const cases = join(__dirname, "cases/index.ts");
+  const casesApart: Plugin = {
+    name: "cases-apart",
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /\/cases\/index$/ }, () => ({ path: "./cases.mjs", external: true })),
+  };
   await Promise.all([
     build({ ...common, entryPoints: { cases }, external, alias: { "@tidemark/sdk": AWS_SDK } }),
     build({
@@ -82,13 +89,15 @@ export async function buildPrograms(node: string): Promise<Programs> {
       },
       external,
       alias: { ...ours, "@tidemark/sdk": source("sdk") },
-      plugins: [
-        {
-          name: "cases-apart",
-          setup: ({ onResolve }) =>
-            onResolve({ filter: /\/cases\/index$/ }, () => ({ path: "./cases.mjs", external: true })),
-        },
-      ],
+      plugins: [casesApart],
+    }),
+    // The same program with another import: tests move to our runner as they are.
+    build({
+      ...common,
+      entryPoints: { "runner-host": join(__dirname, "kit-host.ts") },
+      external: external.filter((pattern) => pattern !== "@aws/*"),
+      alias: { ...ours, "@tidemark/sdk": source("sdk"), [AWS_TEST_KIT]: source("testing") },
+      plugins: [casesApart],
     }),
   ]);
   writeFileSync(join(directory, "switch-sdk.mjs"), switchOfSdk(join(directory, "tidemark-sdk.mjs")));
@@ -111,7 +120,7 @@ function switchOfSdk(target: string): string {
 /** Runs a host to its end and gives what it observed. */
 export async function runHost(
   { directory, node }: Programs,
-  host: "kit-host" | "store-host",
+  host: Program,
   sdk: Sdk,
   only: readonly string[],
   ...args: readonly string[]

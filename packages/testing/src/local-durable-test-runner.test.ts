@@ -325,6 +325,15 @@ describe("a runner", () => {
     expect((await runner.run({ payload: "Cy" })).getResult()).toBe("Hello Cy");
   });
 
+  it("does not need the timers of the process, which a test may have faked", async () => {
+    jest.useFakeTimers();
+    try {
+      expect((await runnerOf(greet).run({ payload: "Di" })).getResult()).toBe("Hello Di");
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   it("says what an execution waits for that can never go on", async () => {
     const runner = runnerOf(async (_: unknown, context) =>
       context.waitForCallback("approve", async () => {}),
