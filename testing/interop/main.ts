@@ -2,7 +2,8 @@
  * Runs handlers across both SDKs and both backends: `npm run interop [-- --only <text in case names>]`.
  *
  * The yardstick is the AWS SDK under the AWS test kit. Against it are held: our SDK under the same
- * kit, and both SDKs on our runtime, with the memory store and SQLite, and over HTTP. The same sources are also
+ * kit, both SDKs under our runner, by the same program with another import, and both on our runtime, with the memory
+ * store and SQLite, and over HTTP. The same sources are also
  * compiled against the declarations of both SDKs. The last line of the output is one JSON object.
  */
 
