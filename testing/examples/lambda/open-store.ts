@@ -5,7 +5,7 @@ import { Payloads } from "@tidemark/store";
 import { DynamoDbStore } from "@tidemark/store-dynamodb";
 
 /** Above this, an object in S3 costs less than the units of DynamoDB; see docs/stores/payloads.md. */
-const INLINE_LIMIT_BYTES = 8 * 1024;
+const INLINE_LIMIT_BYTES = 9 * 1024;
 
 export function openStore(): Promise<DynamoDbStore> {
   const bucket = new S3PayloadStore({ bucket: setting("PAYLOADS_BUCKET") });
