@@ -1,7 +1,13 @@
 /** Objects that nothing points at are removed; what anything points at never is. */
 
-import type { LogEntry } from "@tidemark/protocol";
-import { collectPayloads, MemoryPayloadStore, MemoryStore, Payloads } from "@tidemark/store";
+import { apply, ExecutionState, encodeSnapshot, type LogEntry, type Transition } from "@tidemark/protocol";
+import {
+  collectPayloads,
+  type LoadedExecution,
+  MemoryPayloadStore,
+  MemoryStore,
+  Payloads,
+} from "@tidemark/store";
 import { VirtualClock } from "@tidemark/testing";
 import { createRig, type Rig } from "./rig";
 
@@ -124,6 +130,37 @@ describe("collectPayloads", () => {
     expect((await collect()).removed).toBe(0);
     expect((await collect(1_000)).removed).toBe(1);
     expect(await keys()).not.toContain(orphan);
+  });
+
+  it("keeps what only entries point at for which a snapshot stands: the history has it", async () => {
+    const { rig, store, clock, keys, collect } = await setup();
+    const id = await rig.begin(async (_input, context) => {
+      await context.runInChildContext("over", async (child) => {
+        await child.step("step", async () => large("step "));
+      });
+      await context.wait({ seconds: 10 });
+    });
+    const { head, entries } = (await store.load(id)) as LoadedExecution;
+    const state = new ExecutionState(id, head.startedAtMs);
+    for (const { records, atMs } of entries) state.commit(apply(state, records, atMs) as Transition);
+    const { sequence, nonce } = entries.at(-1) as LogEntry;
+    const text = encodeSnapshot(state, { count: 0, isOpen: false });
+    expect(await store.saveSnapshot({ executionId: id, sequence, nonce, text })).toBe(true);
+    const before = await keys();
+    expect(before).not.toEqual([]);
+    expect(JSON.stringify(await store.load(id))).not.toContain(before[0]?.split("/")[1]);
+    expect(await rig.end(id)).toMatchObject({ status: "SUCCEEDED" });
+    await clock.advanceTo(clock.nowMs() + 2 * DAY_MS);
+
+    expect((await collect()).removed).toBe(0);
+
+    expect(await keys()).toEqual(before);
+    const events = await rig.runtime.client.history(id);
+    expect(events.find(({ EventType }) => EventType === "StepSucceeded")?.StepSucceededDetails).toMatchObject(
+      {
+        Result: { Payload: JSON.stringify(large("step ")) },
+      },
+    );
   });
 
   it("removes what belonged to executions that are gone, and leaves alone what is no payload", async () => {

@@ -134,7 +134,7 @@ const growth: Suite = {
       unit: "ms",
       ours: "snapshots",
       peer: { series: "wholeLog", title: "from the whole log" },
-      bar: ratioAtMost(0.6),
+      bar: ratioAtMost(0.3),
     },
     {
       title: "heap per open branch, of 10,000",

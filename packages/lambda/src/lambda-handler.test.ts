@@ -69,6 +69,18 @@ describe("an ordinary event", () => {
     expect(await answer).toMatchObject({ status: "SUCCEEDED" });
   });
 
+  it.each([
+    [60_000, 1],
+    // The process may be gone before a snapshot is saved.
+    [5500, undefined],
+  ])("saves a snapshot after it has suspended, if there is time (%d ms)", async (remainingMs, sequence) => {
+    const world = new LambdaWorld();
+    world.deploy("main", async (_event, context) => context.wait({ seconds: 60 }), { snapshotAfterBytes: 0 });
+
+    expect(await world.call("main", {}, remainingMs, "r1")).toMatchObject({ status: "PENDING" });
+    expect((await world.store.load("main.r1"))?.snapshot?.sequence).toBe(sequence);
+  });
+
   it("suspends a short wait that ends after the deadline", async () => {
     const world = new LambdaWorld();
     world.deploy("main", async (_event, context) => context.wait({ seconds: 3 }), { inlineWaitMs: 5000 });
@@ -315,6 +327,7 @@ describe("lambdaHandler", () => {
     [{ handOverMs: -1 }, "TIDEMARK_LAMBDA_OPTIONS"],
     [{ leaseMs: 0 }, "TIDEMARK_LAMBDA_OPTIONS"],
     [{ inlineWaitMs: 0.5 }, "TIDEMARK_LAMBDA_OPTIONS"],
+    [{ snapshotAfterBytes: -1 }, "TIDEMARK_LAMBDA_OPTIONS"],
     [{ maxBarrenInvocations: 0 }, "TIDEMARK_LAMBDA_OPTIONS"],
     [{ functionName: "no name" }, "TIDEMARK_FUNCTION_NAME"],
     [{ handler: undefined as never }, "TIDEMARK_HANDLER"],

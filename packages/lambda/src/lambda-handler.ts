@@ -74,6 +74,11 @@ export interface LambdaHandlerOptions<Event = unknown> {
   readonly leaseMs?: number | undefined;
   /** Invocations in a row that may fail without recording anything before the execution is stopped. Default 10. */
   readonly maxBarrenInvocations?: number | undefined;
+  /**
+   * How much an execution's log grows, in bytes, before a snapshot of what is live is considered, as in `WorkerOptions`.
+   * Default 131,072.
+   */
+  readonly snapshotAfterBytes?: number | undefined;
   /** Sends wake-ups. Default: `lambdaInvoke()`. */
   readonly invoke?: Invoke | undefined;
   /** Asks for a wake-up when an execution that has suspended is due. Default: none, and the waker wakes it. */
@@ -131,6 +136,8 @@ export function lambdaHandler<Event = unknown>(options: LambdaHandlerOptions<Eve
   if (options.drainMs !== undefined) wholeNumber("drainMs", options.drainMs, 0);
   wholeNumber("leaseMs", options.leaseMs ?? 30_000, 1);
   wholeNumber("maxBarrenInvocations", options.maxBarrenInvocations ?? 10, 1);
+  if (options.snapshotAfterBytes !== Number.POSITIVE_INFINITY)
+    wholeNumber("snapshotAfterBytes", options.snapshotAfterBytes ?? 0, 0);
   // One for both ways of waking: each would make a client of its own.
   const send = options.invoke ?? lambdaInvoke();
   const invoke: Invoke = ({ functionName: name, executionId }) =>
