@@ -92,6 +92,18 @@ describe("time", () => {
     expect(result.getInvocations()).toHaveLength(3);
   });
 
+  it("passes a body that never ends, when the test moves it", async () => {
+    const runner = runnerOf(async (_: unknown, context) =>
+      Promise.race([
+        context.step("hung", () => new Promise<string>(() => {})),
+        context.wait("patience", { seconds: 10 }).then(() => "gave up"),
+      ]),
+    );
+    const run = runner.run();
+    await runner.advanceTime({ seconds: 10 });
+    expect((await run).getResult()).toBe("gave up");
+  });
+
   it("moves as far as the test says, and no further, until the test awaits the run", async () => {
     const runner = runnerOf(async (_: unknown, context) => {
       await context.wait("first", { minutes: 10 });
@@ -108,6 +120,48 @@ describe("time", () => {
     expect(second.getStatus()).toBe("STARTED");
 
     expect((await run).getHistoryEvents().at(-1)?.EventTimestamp).toEqual(later(1200));
+  });
+});
+
+describe("a result", () => {
+  it("prints its operations as a table, with the columns that are wanted", async () => {
+    const table = jest.spyOn(console, "table").mockImplementation(() => {});
+    const log = jest.spyOn(console, "log").mockImplementation(() => {});
+    const runner = runnerOf(async (_: unknown, context) => {
+      await context.runInChildContext("child", async (child) => child.wait({ seconds: 2 }));
+    });
+    (await runner.run()).print({ startTime: false, endTime: false });
+    (await runnerOf(async () => 1).run()).print();
+
+    expect(table.mock.calls).toEqual([
+      [
+        [
+          {
+            parentId: "-",
+            name: "child",
+            type: "CONTEXT",
+            subType: "RunInChildContext",
+            status: "SUCCEEDED",
+            duration: "2000ms",
+          },
+          {
+            parentId: "1",
+            name: "-",
+            type: "WAIT",
+            subType: "Wait",
+            status: "SUCCEEDED",
+            duration: "2000ms",
+          },
+        ],
+      ],
+    ]);
+    expect(log.mock.calls).toEqual([["No operations."]]);
+    jest.restoreAllMocks();
+  });
+
+  it("has no error when the execution succeeded", async () => {
+    const result = await runnerOf(async () => 1).run();
+    expect(() => result.getError()).toThrow("the execution succeeded, so it has no error");
   });
 });
 
@@ -356,7 +410,11 @@ describe("a runner", () => {
     expect(() => new LocalDurableTestRunner({ handlerFunction, fakeTimers: true, skipTime: false })).toThrow(
       "fakeTimers",
     );
-    expect(() => new LocalDurableTestRunner({} as never)).toThrow("handler is not a function");
+    expect(() => new LocalDurableTestRunner({} as never)).toThrow("function-under-test is not a function");
+    const runner = new LocalDurableTestRunner({ handlerFunction });
+    expect(() => runner.registerFunction("function-under-test", async () => 1)).toThrow(
+      "choose another name",
+    );
     await expect(
       new LocalDurableTestRunner({ handlerFunction }).advanceTime({ seconds: 1 }),
     ).rejects.toMatchObject({

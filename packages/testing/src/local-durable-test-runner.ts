@@ -143,12 +143,16 @@ export class LocalDurableTestRunner<TResult = Untyped>
     return AwaitedPromise.of<TestResult<TResult>>(run, () => execution.runIsAwaited());
   }
 
-  /** Registers a wrapped handler for `context.invoke`, under exactly this name. */
+  /**
+   * Registers a wrapped handler for `context.invoke`, under exactly this name.
+   *
+   * @throws TidemarkError `TIDEMARK_FUNCTION_NAME`, `TIDEMARK_HANDLER`, `TIDEMARK_TEST_CONFIG`.
+   */
   registerDurableFunction(functionName: string, durableHandler: DurableLambdaHandler): this {
     return this.#register(functionName, registeredFunction(functionName, durableHandler as DurableHandler));
   }
 
-  /** Registers a function without durable operations for `context.invoke`, under exactly this name. */
+  /** Registers a function without durable operations for `context.invoke`, under exactly this name. @throws as above. */
   registerFunction(functionName: string, handler: PlainFunction): this {
     return this.#register(
       functionName,
@@ -210,6 +214,11 @@ export class LocalDurableTestRunner<TResult = Untyped>
   }
 
   #register(name: string, fn: RegisteredFunction): this {
+    if (name === MAIN_FUNCTION && this.#functions.has(name)) {
+      throw config(
+        `${JSON.stringify(name)} is what the runner calls the handler itself; choose another name`,
+      );
+    }
     this.#functions.set(name, fn);
     return this;
   }

@@ -35,8 +35,8 @@ interface LocalExecutionOptions {
   readonly timeout?: Duration | undefined;
 }
 
-/** The function that the run is of. Nobody else can have the name. */
-export const MAIN_FUNCTION = "handler";
+/** The function that the run is of. */
+export const MAIN_FUNCTION = "function-under-test";
 
 /** Longer than any test. */
 const LEASE_MS = 1000 * 365 * 86_400_000;
@@ -44,7 +44,7 @@ const LEASE_MS = 1000 * 365 * 86_400_000;
 const MAX_DUE = 1000;
 
 /** While all replays together have read no more records than this, an invocation ends at every wait. */
-const CHEAP_REPLAYS = 10_000;
+const CHEAP_REPLAYS = 4_000;
 
 /** Later, it ends when the log has grown so much since the last replay: all replays together stay cheap. */
 const GROWTH_BETWEEN_REPLAYS = 2;
