@@ -92,7 +92,7 @@ export class LiveOperation<T> implements Handle {
     const record = engine.find(this.id);
     if (record === undefined && !this.isLive()) return;
     if (record !== undefined) {
-      const mismatch = replayMismatch(record, this.#kind);
+      const mismatch = replayMismatch(record, this.#kind, this.position);
       if (mismatch !== undefined) return engine.fail(mismatch);
     }
     this.record = record;

@@ -12,6 +12,14 @@ const recorded: Operation = {
 const asked = { type: "STEP", subType: "Step", name: "charge" };
 
 describe("replayMismatch", () => {
+  it("says where an operation is whose id does not", () => {
+    expect(
+      replayMismatch({ ...recorded, Id: "c4ca4238a0b92382" }, { ...asked, name: "other" }, "3-1"),
+    ).toMatchObject({
+      message: expect.stringMatching(/^operation 3-1 \(c4ca4238a0b92382\): the log has /),
+    });
+  });
+
   it("finds none for the same operation", () => {
     expect(replayMismatch(recorded, asked)).toBeUndefined();
   });

@@ -9,16 +9,18 @@ interface Asked {
   readonly name: string | undefined;
 }
 
-/** The error for an operation that is not the recorded one, or `undefined`. */
+/** The error for an operation that is not the recorded one, or `undefined`. Ids of the managed service do not tell the position. */
 export function replayMismatch(
   recorded: Operation,
   asked: Asked,
+  position = recorded.Id,
 ): NonDeterministicExecutionError | undefined {
   const sameSubType = recorded.SubType === undefined || recorded.SubType === asked.subType;
   if (recorded.Type === asked.type && sameSubType && (recorded.Name ?? undefined) === asked.name)
     return undefined;
+  const place = position === recorded.Id ? position : `${position} (${recorded.Id})`;
   return new NonDeterministicExecutionError(
-    `operation ${recorded.Id}: the log has ${describe(recorded)}, the code asks for ${describeAsked(asked)}; ` +
+    `operation ${place}: the log has ${describe(recorded)}, the code asks for ${describeAsked(asked)}; ` +
       "run the code version that started this execution, or keep its operations in the same order",
   );
 }
