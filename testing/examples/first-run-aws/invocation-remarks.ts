@@ -21,7 +21,7 @@ export function invocationRemarks(
     );
     const end = handedOver && {
       ms: handedOver.endMs,
-      text: `${functionName}, sandbox ${sandbox}: a second is left, the rest is handed over`,
+      text: `${functionName}, sandbox ${sandbox}: its time is nearly over, the rest is handed over`,
     };
     return [{ ms: startedMs, text: start }, ...(end === undefined ? [] : [end])];
   });
