@@ -78,14 +78,21 @@ describe("requests that are refused for a while", () => {
   }, 20_000);
 
   it("are not given up when their answer has come while the event loop was held up", async () => {
-    const store = await rig.open({ client: rig.direct });
+    const client = rig.engine.client();
+    const store = await rig.open({ client });
     await startRunning(store, "e1");
-    const appended = store.append("e1", entry(1));
-    // The request is on its way.
-    await sleep(20);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4_200);
+    const holdUp = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4_200);
+    client.middlewareStack.add(
+      (next) => (args) => {
+        const answer = next(args);
+        // The request is on its way.
+        setImmediate(holdUp);
+        return answer;
+      },
+      { step: "finalizeRequest", priority: "low" },
+    );
     // It would be `existing` if it had been sent again.
-    expect(await appended).toEqual({ appended: true });
+    expect(await store.append("e1", entry(1))).toEqual({ appended: true });
   }, 20_000);
 
   it("keep their token, so that a transaction is carried out once", async () => {
