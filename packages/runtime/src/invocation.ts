@@ -25,6 +25,7 @@ import type { Clock } from "./clock.js";
 import { fenceOff } from "./fence.js";
 import { lambdaContext } from "./lambda-context.js";
 import { Session } from "./session.js";
+import { isTooLarge } from "./session-errors.js";
 
 /** A wrapped handler, of this SDK or of AWS's. */
 export type DurableHandler = (
@@ -273,15 +274,22 @@ export class Invocation {
     const failure =
       error === undefined ? undefined : await this.#payloads.writeError(error, this.executionId);
     const invocation = await this.#end(error);
-    await store.finish({
-      executionId: this.executionId,
-      epoch: this.epoch,
-      status,
-      ...(written === undefined ? {} : { result: written }),
-      ...(failure === undefined ? {} : { error: failure }),
-      endedAtMs: clock.nowMs(),
-      invocation,
-    });
+    const ending = { executionId: this.executionId, epoch: this.epoch, endedAtMs: clock.nowMs(), invocation };
+    try {
+      await store.finish({
+        ...ending,
+        status,
+        ...(written === undefined ? {} : { result: written }),
+        ...(failure === undefined ? {} : { error: failure }),
+      });
+    } catch (cause) {
+      if (!isTooLarge(cause)) throw cause;
+      // It would not fit the next time either, until somebody gives the store a place for it.
+      const tooLarge = await this.#payloads.writeError(errorObjectOf(cause), this.executionId);
+      // With an invocation that has failed: one that has not leaves a resumed execution nothing to do.
+      const failed = await this.#end(errorObjectOf(cause));
+      await store.finish({ ...ending, invocation: failed, status: "STOPPED", error: tooLarge });
+    }
   }
 
   async #timeOut(): Promise<void> {

@@ -2,10 +2,16 @@
 
 import { DurableExecutionClientError, TidemarkError } from "@tidemark/protocol";
 
+/** What a store has no room for in one piece. */
+export function isTooLarge(error: unknown): boolean {
+  const { code } = Object(error) as { code?: unknown };
+  return code === "TIDEMARK_ENTRY_TOO_LARGE" || code === "TIDEMARK_STORE_ITEM_TOO_LARGE";
+}
+
 /** A result that no store entry can hold would not fit the next time either. */
 export function failForGood(error: unknown): never {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
-  if (code !== "TIDEMARK_ENTRY_TOO_LARGE" && code !== "TIDEMARK_STORE_ITEM_TOO_LARGE") throw error;
+  if (!isTooLarge(error)) throw error;
+  const { code, message } = error as { code: string; message?: string };
   throw new DurableExecutionClientError(message ?? "", { scope: "EXECUTION", code, cause: error });
 }
 

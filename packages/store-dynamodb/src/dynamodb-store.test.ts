@@ -1,5 +1,6 @@
 import { DurableClient, Worker } from "@tidemark/runtime";
 import { type DurableContext, withDurableExecution } from "@tidemark/sdk";
+import { MemoryPayloadStore, Payloads } from "@tidemark/store";
 import { DynamoDbStore, type DynamoDbStoreOptions, tableDefinition } from "@tidemark/store-dynamodb";
 import {
   ending,
@@ -174,6 +175,54 @@ function noise(length: number, start: number): string {
   }
   return text;
 }
+
+describe("a result that no item holds", () => {
+  const order = withDurableExecution(async () => noise(800_000, 1));
+  const parent = withDurableExecution(async (_: unknown, context: DurableContext) =>
+    context.invoke("order", "order", {}),
+  );
+  const functions = { order, parent };
+
+  it("stops the execution, which ends once the store has a place for payloads", async () => {
+    const store = await rig.open();
+    const errors: unknown[] = [];
+    const worker = new Worker({ store, functions, onError: (error) => errors.push(error) });
+    await worker.start();
+    const client = new DurableClient({ store });
+    const { executionId } = await client.start("order");
+
+    await expect(client.result(executionId)).rejects.toMatchObject({
+      status: "STOPPED",
+      message: expect.stringMatching(/execution \S+ makes an item of \d+ bytes, at most 409600 are allowed/),
+      cause: { code: "TIDEMARK_STORE_ITEM_TOO_LARGE" },
+    });
+    expect(errors).toEqual([]);
+    await worker.stop();
+
+    const payloads = new Payloads({ store: new MemoryPayloadStore({ nowMs: Date.now }) });
+    const second = await rig.open({ payloads });
+    const itsWorker = new Worker({ store: second, functions });
+    await itsWorker.start();
+    const itsClient = new DurableClient({ store: second });
+    expect(await itsClient.resume(executionId)).toBe(true);
+    expect(await itsClient.result(executionId)).toHaveLength(noise(800_000, 1).length);
+    await itsWorker.stop();
+  }, 10_000);
+
+  it("is told to whoever invoked it", async () => {
+    const store = await rig.open();
+    const worker = new Worker({ store, functions });
+    await worker.start();
+    const client = new DurableClient({ store });
+    const { executionId } = await client.start("parent");
+
+    await expect(client.result(executionId)).rejects.toMatchObject({
+      status: "FAILED",
+      message: expect.stringMatching(/makes an item of \d+ bytes, at most 409600 are allowed/),
+    });
+    await worker.stop();
+  }, 10_000);
+});
 
 describe("several processes on one table", () => {
   it("run executions together, with steps, children and waits", async () => {
