@@ -72,12 +72,28 @@ it.each([
   ["a schedule that is none", { only: "append:crash" }, "only has"],
   ["a call that is never made", { only: "append#99:crash-after" }, "made no such call"],
   ["a kind that is none", { kinds: ["explode" as never] }, "kinds has"],
+  ["fewer than no schedules", { singles: -1 }, "singles is"],
   ["a part of a pair", { pairs: 1.5 }, "pairs is"],
   ["no lease", { leaseMs: 0 }, "leaseMs is"],
 ])("%s is refused", async (_what, options, message) => {
   await expect(exploreRight("chargeWithKey", options)).rejects.toMatchObject({
     code: "TIDEMARK_EXPLORE_OPTIONS",
     message: expect.stringContaining(message),
+  });
+});
+
+it("a long handler can be given a budget, which is spread over its calls", async () => {
+  const report = await exploreRight("tenSteps", { singles: 7, pairs: 3 });
+  expect([report.schedules, report.pairs]).toEqual([10, 3]);
+  expect(report.outcome).toEqual({ status: "SUCCEEDED", result: 15 });
+});
+
+it("a handler that is not wrapped is told, and not explored", async () => {
+  const plain = async (_event: unknown, _context: unknown) => "done";
+  await expect(exploreCrashes(plain as never)).rejects.toMatchObject({
+    kind: "outcome",
+    schedule: "undisturbed",
+    message: expect.stringContaining("wrap it with withDurableExecution"),
   });
 });
 
@@ -118,7 +134,7 @@ describe("a handler runs as it is", () => {
       await context.wait({ hours: 1 });
       return context.step("two", async () => one + 1);
     });
-    const report = await exploreCrashes(handler as never, {
+    const report = await exploreCrashes(handler, {
       kinds: ["crash-before", "crash-after"],
       pairs: 5,
     });

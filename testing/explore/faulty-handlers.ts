@@ -146,6 +146,22 @@ export const faultyHandlers: Readonly<Record<string, FaultyHandler>> = {
         return context.step("done", body("done"));
       }),
   },
+  flagSetByABody: {
+    bug: "the body sets a variable, and a body that is recorded does not run again: the mail is never sent",
+    found: "effect",
+    create: () =>
+      withDurableExecution(async (_event, context) => {
+        let isNew = false;
+        await context.step("register", async () => {
+          isNew = true;
+        });
+        const text = await context.step("write the mail", body("welcome"));
+        await context.step("send", async () => {
+          if (isNew) effect("mail", { key: "m-1" });
+        });
+        return text;
+      }),
+  },
   atMostOnceIsRetried: {
     bug: "at most once is per attempt, and the default strategy tries again",
     found: "effect",

@@ -37,9 +37,10 @@ const NEVER_RIGHT = ["NonDeterministicExecutionError", "ContextUsageError"];
 export function findingsOf(undisturbed: RunFacts, run: RunFacts, rules: Rules): Finding[] {
   if (run.stuck !== undefined)
     return [{ kind: "stuck", what: `the execution is ${run.outcome.status} and does not end: ${run.stuck}` }];
-  const mismatch = run.outcome.error;
-  if (mismatch?.ErrorType !== undefined && NEVER_RIGHT.includes(mismatch.ErrorType))
-    return [{ kind: "outcome", what: `${mismatch.ErrorType}: ${mismatch.ErrorMessage}` }];
+  const { status, error } = run.outcome;
+  // Nobody stops an explored execution but the engine, when its invocations fail again and again.
+  if (error !== undefined && (status === "STOPPED" || NEVER_RIGHT.includes(error.ErrorType ?? "")))
+    return [{ kind: "outcome", what: `${error.ErrorType}: ${error.ErrorMessage}` }];
   const differences = [...outcomeFindings(undisturbed, run), ...treeFindings(undisturbed, run)];
   const isAccepted = differences.length > 0 && rules.accepts(run.outcome);
   return [

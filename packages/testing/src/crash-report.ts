@@ -3,7 +3,7 @@
 import { TidemarkError } from "@tidemark/protocol";
 import type { Finding, FindingKind } from "./crash-findings.js";
 import { formatSchedule } from "./crash-schedule.js";
-import type { RunFacts, TimelineEvent } from "./explored-facts.js";
+import type { ExploredOutcome, RunFacts, TimelineEvent } from "./explored-facts.js";
 
 /** A step or an effect that may be repeated, and how often it happened at most. */
 export interface RepeatedEffect {
@@ -19,7 +19,9 @@ export interface RepeatedEffect {
 export interface CrashReport {
   /** Runs with faults. */
   readonly schedules: number;
-  /** Of those, runs with two faults. */
+  /** How the undisturbed run ended. */
+  readonly outcome: ExploredOutcome;
+  /** Of the schedules, runs with two faults. */
   readonly pairs: number;
   /** Calls to the store, the payloads and wake-ups of an undisturbed run. */
   readonly calls: readonly string[];

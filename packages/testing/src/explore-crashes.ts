@@ -41,6 +41,8 @@ export interface ExploreOptions {
   readonly accepts?: (outcome: ExploredOutcome) => boolean;
   /** Which faults are tried. Default: all. */
   readonly kinds?: readonly CrashKind[];
+  /** How many schedules of one fault are run at most, spread evenly: for long handlers. Default: all. */
+  readonly singles?: number;
   /** How many schedules of two faults are run. Default 100. */
   readonly pairs?: number;
   /** Draws the pairs. Default 1. */
@@ -127,6 +129,7 @@ class Exploration {
     } else await this.#try(undisturbed, parseSchedule(only));
     return {
       schedules: this.#schedules,
+      outcome: undisturbed.outcome,
       pairs: this.#pairs,
       calls: callsOf(undisturbed),
       repeated: [...this.#repeated.values()],
@@ -136,11 +139,10 @@ class Exploration {
   /** Every fault at every call. Gives the calls that each run made after its fault. */
   async #singles(undisturbed: RunFacts): Promise<Map<ScheduledFault, readonly string[]>> {
     const callsAfter = new Map<ScheduledFault, readonly string[]>();
-    for (const call of callsToTry(callsOf(undisturbed))) {
-      for (const fault of faultsOf(call, this.#options.kinds)) {
-        const facts = await this.#try(undisturbed, [fault]);
-        callsAfter.set(fault, callsOf(facts).slice(facts.callsAtLastFault));
-      }
+    const faults = callsToTry(callsOf(undisturbed)).flatMap((call) => faultsOf(call, this.#options.kinds));
+    for (const fault of spread(faults, this.#options.singles ?? faults.length)) {
+      const facts = await this.#try(undisturbed, [fault]);
+      callsAfter.set(fault, callsOf(facts).slice(facts.callsAtLastFault));
     }
     return callsAfter;
   }
@@ -237,6 +239,12 @@ function callsToTry(calls: readonly string[]): readonly string[] {
   });
 }
 
+/** At most so many of them, evenly. */
+function spread<T>(items: readonly T[], most: number): readonly T[] {
+  if (items.length <= most) return items;
+  return Array.from({ length: most }, (_, index) => items[Math.floor((index * items.length) / most)] as T);
+}
+
 /** Gives the handler as a new process has it. */
 export function creatorOf(handler: HandlerToExplore): () => DurableHandler {
   if (typeof handler !== "function") {
@@ -255,10 +263,12 @@ export function creatorOf(handler: HandlerToExplore): () => DurableHandler {
 }
 
 function checked(options: ExploreOptions): ExploreOptions {
-  const { kinds = CRASH_KINDS, pairs = 100, leaseMs = 30_000, only } = options;
+  const { kinds = CRASH_KINDS, singles = 0, pairs = 100, leaseMs = 30_000, only } = options;
   const unknown = kinds.find((kind) => !CRASH_KINDS.includes(kind));
   if (unknown !== undefined)
     throw optionsError(`kinds has ${valueText(unknown)}; use some of ${CRASH_KINDS.join(", ")}`);
+  if (!Number.isInteger(singles) || singles < 0)
+    throw optionsError(`singles is ${valueText(singles)}; pass a whole number from 0`);
   if (!Number.isInteger(pairs) || pairs < 0)
     throw optionsError(`pairs is ${valueText(pairs)}; pass a whole number from 0`);
   if (!Number.isInteger(leaseMs) || leaseMs < 1)
