@@ -64,6 +64,8 @@ export class LocalExecution {
   readonly #active = new Map<string, Promise<void>>();
   /** Executions whose invocation sleeps until time moves. */
   readonly #asleep = new Set<string>();
+  /** Time has moved, or an event has come: what sleeps may be about to say that it does not. */
+  #mayBeWaking = false;
   /** How many records there were at the last replay, by execution. */
   readonly #replayed = new Map<string, number>();
   /** Records that replays have read so far. */
@@ -88,7 +90,10 @@ export class LocalExecution {
     this.#names = [...options.functions.keys()];
     this.#store = this.#watched(new MemoryStore());
     this.client = new DurableClient({ store: this.#store, clock: options.clock });
-    this.#store.onChange(() => this.#tell());
+    this.#store.onChange((executionId) => {
+      if (this.#asleep.has(executionId)) this.#mayBeWaking = true;
+      this.#tell();
+    });
   }
 
   /** The test waits for the run: time may move. */
@@ -220,16 +225,24 @@ export class LocalExecution {
     const clock = this.#virtual;
     if (clock === undefined) return this.#sleepUntil(nextDueMs);
     if (!this.#isLoose() || !this.#isTestWaiting()) return this.#news.promise;
-    const turns = this.#isAsleep() ? TURNS_TO_WAKE : QUIET_TURNS + this.#replayTurns;
     const news = this.#news;
-    await clock.quiet(turns, () => !news.isTold);
+    await clock.quiet(this.#turnsToMove(), () => !news.isTold);
     // What woke up meanwhile may run a body.
     if (news.isTold || !this.#isLoose()) return;
     this.#replayTurns = 0;
+    this.#mayBeWaking = false;
     if (this.#endAdvances()) return;
+    if (this.#track.released !== this.#released) return this.#letTestAct();
     const target = this.#reachable(soonest(nextDueMs, clock.nextTimerMs));
     if (target === undefined) return this.#news.promise;
     clock.moveTo(target);
+    this.#mayBeWaking = true;
+  }
+
+  /** Quiet turns after which time may move while invocations run. */
+  #turnsToMove(): number {
+    if (!this.#isAsleep()) return QUIET_TURNS + this.#replayTurns;
+    return this.#mayBeWaking ? TURNS_TO_WAKE : 0;
   }
 
   async #whenIdle(head: ExecutionHead, nextDueMs: number | undefined): Promise<void> {

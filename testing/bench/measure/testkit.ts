@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type DurableContext, withDurableExecution } from "@tidemark/sdk";
 import { LocalDurableTestRunner } from "@tidemark/testing";
 import { millisecondsOf, type Samples, sampleInTurns } from "./sampling";
@@ -104,11 +104,12 @@ ${TESTS}`,
   vitest: {
     file: "small.spec.mjs",
     source: `import { it } from "vitest";\n${IMPORTS}${TESTS}`,
-    args: (_file, directory) => [
+    args: (file, directory) => [
       join(moduleOf.resolve("vitest/package.json"), "../vitest.mjs"),
       "run",
       "--root",
       directory,
+      basename(file),
     ],
   },
 };
