@@ -31,12 +31,26 @@ export async function withVirtualTimers<T>(
   const { setTimeout: realSet, clearTimeout: realClear } = globalThis;
   const cancels = new Map<object, () => void>();
   const set = (callback: () => void, delayMs = 0): object => {
-    const handle = {};
-    cancels.set(handle, clock.setTimer(callback, delayMs));
+    let cancel = clock.setTimer(callback, delayMs);
+    const handle = {
+      /** As that of Node.js: it begins anew, also when it has fired, but not when it has been cleared. */
+      refresh: () => {
+        if (!cancels.has(handle)) return handle;
+        cancel();
+        cancel = clock.setTimer(callback, delayMs);
+        return handle;
+      },
+      ref: () => handle,
+      unref: () => handle,
+      hasRef: () => true,
+    };
+    cancels.set(handle, () => cancel());
     return handle;
   };
   const clear = (handle: object | undefined): void => {
-    if (handle !== undefined) cancels.get(handle)?.();
+    if (handle === undefined) return;
+    cancels.get(handle)?.();
+    cancels.delete(handle);
   };
   Object.assign(globalThis, { setTimeout: set, clearTimeout: clear });
   try {
