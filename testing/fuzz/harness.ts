@@ -181,7 +181,8 @@ class Run {
   async #remove(executions: ReadonlyMap<string, LoadedExecution>): Promise<void> {
     for (const executionId of executions.keys()) {
       await this.#client.stop(executionId);
-      await this.#client.purge(executionId);
+      // Not the client's purge: the replay that follows reads the payloads.
+      await this.#store.purge(executionId);
     }
   }
 
