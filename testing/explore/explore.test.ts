@@ -145,6 +145,7 @@ describe("a handler runs as it is", () => {
     const create = () => (goldenHandlers[name] as GoldenHandler)({ ran: 0 });
     const report = await exploreCrashes(create, {
       input: { id: "g-1" },
+      snapshotAfterBytes: 0,
       kinds: ["crash-after"],
       singles: 15,
       pairs: 2,

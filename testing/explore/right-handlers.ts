@@ -185,6 +185,21 @@ export const rightHandlers: Readonly<Record<string, RightHandler>> = {
       }),
     options: { accepts: ({ result }) => result === "somebody looks whether it is printed" },
   },
+  snapshots: {
+    create: () =>
+      withDurableExecution(async (_event, context) => {
+        let sum = 0;
+        for (let n = 1; n <= 3; n++) {
+          sum += await context.runInChildContext(`round ${n}`, async (child) => {
+            const one = await child.step("one", body(n));
+            return child.step("two", body(one + 1));
+          });
+          await context.wait("rest", { minutes: 1 });
+        }
+        return sum;
+      }),
+    options: { snapshotAfterBytes: 0 },
+  },
   timeAndChanceInSteps: {
     create: () => {
       let started = 0;

@@ -30,7 +30,7 @@ export const CRASH_KINDS = [
 ] as const satisfies readonly CrashKind[];
 
 /** Calls that change nothing: that their answer is lost is that they failed, and a crash after them is one before the next. */
-const READS = ["due", "load", "head", "list", "hasFunction", "payload.get"];
+const READS = ["due", "load", "entries", "head", "list", "hasFunction", "payload.get"];
 const KINDS_OF_READS: readonly CrashKind[] = ["crash-before", "fail-before", "freeze-before", "duplicate"];
 
 /** Nobody waits for the answer of a wake-up. */

@@ -51,6 +51,8 @@ export interface ExploreOptions {
   readonly leaseMs?: number;
   /** Payloads over this go to a payload store, whose calls meet faults, too. Bytes, default 262,144. */
   readonly inlineLimitBytes?: number;
+  /** As the worker's option: `0` takes a snapshot of the log at every suspension. Bytes, default as in production. */
+  readonly snapshotAfterBytes?: number;
   /** One schedule, as an error told it: `append#7:lost-answer`. Nothing else is run. */
   readonly only?: string;
 }
@@ -113,6 +115,7 @@ class Exploration {
       callbacks: options.callbacks ?? {},
       leaseMs: options.leaseMs ?? 30_000,
       inlineLimitBytes: options.inlineLimitBytes,
+      snapshotAfterBytes: options.snapshotAfterBytes,
     };
   }
 

@@ -49,6 +49,7 @@ export interface RunOptions {
   readonly callbacks: Readonly<Record<string, CallbackAnswer>>;
   readonly leaseMs: number;
   readonly inlineLimitBytes: number | undefined;
+  readonly snapshotAfterBytes: number | undefined;
   readonly schedule: Schedule;
   /** When bodies began in an undisturbed run: they see that time again. */
   readonly bodyStarts: RunFacts["bodyStarts"] | undefined;
@@ -268,6 +269,7 @@ class ExploredRun {
   }
 
   #spawn(takesLeases: boolean): void {
+    const { leaseMs, snapshotAfterBytes } = this.#options;
     const process = new VirtualProcess(this.#processes.length + 1, this.#clock);
     this.#processes.push(process);
     const hooks = this.#hooks();
@@ -275,10 +277,11 @@ class ExploredRun {
     const store = faultStore(this.#store, process, hooks, { payloads });
     const running = this.#running(process);
     const worker = new Worker({
-      store: takesLeases ? early(store, this.#options.leaseMs) : store,
+      store: takesLeases ? early(store, leaseMs) : store,
       functions: this.#functions(process, running),
       clock: process.clock,
-      leaseMs: this.#options.leaseMs,
+      leaseMs,
+      ...(snapshotAfterBytes === undefined ? {} : { snapshotAfterBytes }),
       drainOnSigterm: false,
       onError: (error) =>
         this.#ledger.note(process, () => (isInjected(error) ? undefined : `reported ${error}`)),

@@ -55,6 +55,7 @@ export async function recordRun(
     callbacks: options.callbacks ?? {},
     leaseMs: 30_000,
     inlineLimitBytes: options.inlineLimitBytes,
+    snapshotAfterBytes: undefined,
     schedule: [],
     bodyStarts: undefined,
     bodyDelayMs,
