@@ -55,8 +55,10 @@ export const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   "step-dynamodb": stepsOnDynamoDb,
   "throughput-dynamodb": throughputOnDynamoDb,
   "year-warm": yearsWhenWarm,
-  "year-first-run": () => yearInNewProcess(1_000, 1),
-  "year-second-run": () => yearInNewProcess(1_000, 2),
+  "ten-waits-first-run": () => yearInNewProcess(10, 1),
+  "ten-waits-second-run": () => yearInNewProcess(10, 2),
+  "thousand-waits-first-run": () => yearInNewProcess(1_000, 1),
+  "thousand-waits-second-run": () => yearInNewProcess(1_000, 2),
   "small-tests": smallTests,
 };
 
