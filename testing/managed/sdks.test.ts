@@ -53,7 +53,7 @@ describe.each(cases)("on %s, a handler of the SDK %s", (store, sdk) => {
 
   it("runs each body once in each attempt, although answers to checkpoints are lost", () => {
     expect(run().bodies).toEqual({ first: 1, flaky: 3 });
-    expect(run().lostAnswers).toBeGreaterThan(3);
+    expect(run().lostAnswers).toBeGreaterThan(0);
   });
 
   it("returns more than a response may have", () => {
