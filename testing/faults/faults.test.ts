@@ -31,9 +31,9 @@ describe("workers and clients behind a network that fails a request in six", () 
     expect(Object.keys(report.faults)).toEqual(expect.arrayContaining(["request lost", "answer lost"]));
   });
 
-  it("make at most twice the requests that they would make without faults", () => {
-    // 147 without faults; see `npm run faults`, which compares in one run.
-    expect(report.requests.ofExecutions / ORDERS).toBeLessThan(2 * 147);
+  it("make a bounded number of requests", () => {
+    // Some 150 without faults. `npm run faults` compares in one run, and is strict.
+    expect(report.requests.ofExecutions / ORDERS).toBeLessThan(300);
   });
 });
 

@@ -65,9 +65,12 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   const random = seededRandom(seed);
   const backend = await startBackend("dynamodb", directory);
   const networks = await startNetworks(backend.address, options);
-  const pool = await WorkerPool.create({ directory, address: networks.address, files, leaseMs, random });
-  const store = await openStore(networks.address);
-  const inspected = await openStore({ ...networks.address, ...backend.address });
+  const { address } = networks;
+  // A snapshot at every suspension, so that faults meet those, too.
+  const snapshotAfterBytes = 0;
+  const pool = await WorkerPool.create({ directory, address, files, leaseMs, snapshotAfterBytes, random });
+  const store = await openStore(address);
+  const inspected = await openStore({ ...address, ...backend.address });
   const client = new DurableClient({ store });
   const answers = new CallbackAnswers(client, files.callbacks, random);
   const startedMs = performance.now();
