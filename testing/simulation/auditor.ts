@@ -17,7 +17,6 @@ export class Auditor {
   readonly violations: Violation[] = [];
   /** How many checks have been made. */
   checks = 0;
-  skewMs = 0;
   readonly #scheduler: Scheduler;
   readonly #touched = new Set<Book>();
 
@@ -36,12 +35,14 @@ export class Auditor {
     const after = ledger.book(executionId);
     for (const [invariant, check] of Object.entries(INVARIANTS_AFTER))
       this.#found(invariant, executionId, check(observation, after, ledger));
-    if (after !== undefined) this.#touched.add(after);
+    if (after === undefined) return;
+    after.changedAtMs = this.#scheduler.nowMs();
+    this.#touched.add(after);
   }
 
   /** The event is over. */
   settle(): void {
-    const now = { nowMs: this.#scheduler.nowMs(), skewMs: this.skewMs };
+    const now = { nowMs: this.#scheduler.nowMs(), skewMs: this.ledger.skewMs };
     for (const book of this.#touched) {
       if (book.isPurged) continue;
       for (const [invariant, check] of Object.entries(STATE_INVARIANTS))
@@ -85,6 +86,8 @@ function described(observation: Observation): string {
       return `  ${observation.callbackId} accepted`;
     case "removed":
       return `  removed ${observation.keys.join(", ")}`;
+    case "shown":
+    case "stopped":
     case "purged":
       return `  ${executionId} ${kind}`;
   }

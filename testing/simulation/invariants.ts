@@ -76,6 +76,22 @@ const supersededEndsNothing: Invariant = (observation, book) => {
   return error?.ErrorType === "TIDEMARK_SUPERSEDED" ? "it ended for having been superseded" : undefined;
 };
 
+/** Every process renews its leases more often. */
+const QUIET_MS = 12_000;
+
+/** (4) Who finds its own entry in its place has written it, and goes on: its lease does not run out. */
+const goesOnAfterItsOwnWrite: Invariant = (observation, book, ledger) => {
+  if (observation.kind !== "head" || observation.by.call !== "acquire" || book?.shown === undefined)
+    return undefined;
+  const { epoch, atMs, hasGoneQuiet } = book.shown;
+  // A clock that is ahead takes leases before they end.
+  if (book.head.status !== "RUNNING" || book.head.epoch !== epoch || ledger.skewMs > 0) return undefined;
+  const quietMs = (observation.head.invokedAtMs ?? 0) - atMs;
+  return quietMs > QUIET_MS && hasGoneQuiet()
+    ? `epoch ${epoch} found its own entry in its place and was not heard of for ${quietMs} ms`
+    : undefined;
+};
+
 /** (5, 10) What has settled has no further records, nor has anything below it. Checked after the entry. */
 const firstRecordWins: Invariant = (observation, book) =>
   observation.kind === "appended" ? book?.problems[0] : undefined;
@@ -200,6 +216,18 @@ const nothingAfterTheEnd: Invariant = (observation, book) => {
   return `entry ${observation.entry.sequence} was recorded after the end (${status})`;
 };
 
+/** (2) Once somebody has been told that it is stopped, whoever ran it can record nothing more. */
+const stoppedIsFencedOff: Invariant = (observation, book) => {
+  if (book === undefined) return undefined;
+  if (observation.kind === "stopped")
+    return book.head.status !== "STOPPED" || book.isFenced
+      ? undefined
+      : "it is stopped, and nothing fences it off";
+  if (observation.kind !== "appended" || !book.isKnownStopped || observation.entry.records.length === 0)
+    return undefined;
+  return `entry ${observation.entry.sequence} was recorded while it was known to be stopped`;
+};
+
 /** An end is the end; one that was stopped goes on only when it is resumed. */
 const endsOnce: Invariant = (observation, book) => {
   if (observation.kind !== "head" || book === undefined || observation.by.call === "start") return undefined;
@@ -270,6 +298,7 @@ export const INVARIANTS = {
   olderEpochsAreFencedOff,
   leaseHasOneHolder,
   supersededEndsNothing,
+  goesOnAfterItsOwnWrite,
   oneOutcomePerKey,
   recordsTheAcceptedOutcome,
   acceptsOneOutcome,
@@ -280,6 +309,7 @@ export const INVARIANTS = {
   attemptsFollowTheLog,
   neverRunsARecordedBody,
   nothingAfterTheEnd,
+  stoppedIsFencedOff,
   endsOnce,
   timeRunsForward,
   nothingIsEarly,

@@ -32,6 +32,10 @@ export type Observation =
   | { readonly kind: "saw"; readonly executionId: string; readonly sight: Sight }
   /** Somebody outside was told that an outcome was accepted. */
   | { readonly kind: "accepted"; readonly executionId: string; readonly callbackId: string }
+  /** A process was shown its own entry in the place where it wanted to write it (invariant 4). */
+  | { readonly kind: "shown"; readonly executionId: string; readonly own: OwnWrite }
+  /** Somebody was told that it is stopped. */
+  | { readonly kind: "stopped"; readonly executionId: string }
   | { readonly kind: "removed"; readonly executionId: string; readonly keys: readonly string[] };
 
 export type HeadWrite =
@@ -44,6 +48,13 @@ export interface BodyStart {
   readonly path: string;
   readonly attempt: number;
   readonly atMostOnce: boolean;
+}
+
+export interface OwnWrite {
+  readonly epoch: number;
+  readonly atMs: number;
+  /** The process has run all the time, and has not called for the execution since. */
+  readonly hasGoneQuiet: () => boolean;
 }
 
 interface ModelTimer {
@@ -74,12 +85,16 @@ export class Book {
   readonly bodyRuns = new Map<string, number>();
   readonly accepted = new Map<string, number>();
   readonly pointers: string[] = [];
+  shown: OwnWrite | undefined;
   readonly #timers: DueQueue<ModelTimer>;
   #order = 0;
   isPurged = false;
+  changedAtMs = 0;
   /** A step has used up its interruptions, so that the result may be another one (decision 0004). */
   wasInterrupted = false;
   wasStopped = false;
+  /** Somebody knows that it is stopped, and nobody has resumed it. */
+  isKnownStopped = false;
 
   constructor(head: ExecutionHead) {
     this.executionId = head.executionId;
@@ -138,6 +153,8 @@ export class Book {
 /** What is known of everything. */
 export class Ledger {
   readonly books = new Map<string, Book>();
+  /** How far clocks may be off. */
+  skewMs = 0;
   /** How many records point at an object. */
   readonly #references = new Map<string, number>();
   /** Objects that are there. */
@@ -181,6 +198,12 @@ export class Ledger {
       case "accepted":
         book.accepted.set(observation.callbackId, (book.accepted.get(observation.callbackId) ?? 0) + 1);
         return;
+      case "shown":
+        book.shown = observation.own;
+        return;
+      case "stopped":
+        book.isKnownStopped = book.head.status === "STOPPED";
+        return;
       case "saw":
         return;
     }
@@ -194,6 +217,7 @@ export class Ledger {
       return;
     }
     book.head = head;
+    if (by.call === "resume") book.isKnownStopped = false;
     if (isTerminal(head.status)) {
       this.#point(book, [head.result, head.error]);
       if (head.status === "STOPPED") book.wasStopped = true;

@@ -3,7 +3,7 @@
  * has died is replaced, as a supervisor would.
  */
 
-import { DurableClient, type PlainHandler, Worker } from "@tidemark/runtime";
+import { DurableClient, type PlainHandler, registeredFunction, Worker } from "@tidemark/runtime";
 import { type ExecutionStore, Payloads } from "@tidemark/store";
 import { VirtualProcess } from "@tidemark/testing";
 import { ProgramError, programHandler } from "../fuzz/interpret";
@@ -11,6 +11,7 @@ import { FUNCTIONS, type PlainInput, takeTime } from "../fuzz/operations";
 import { slowPlugin } from "../fuzz/slow-plugin";
 import type { ProgramWorld } from "../fuzz/world";
 import type { AuditedPayloads, AuditedStore } from "./audited-stores";
+import { FunctionHost, type Runner } from "./function-host";
 import type { Link, Network } from "./network";
 import type { Scheduler } from "./scheduler";
 import type { ProcessFault } from "./weather";
@@ -23,6 +24,8 @@ export interface Setup {
   /** Texts above this are payloads of their own. */
   readonly inlineLimitBytes: number;
   readonly workers: number;
+  /** Fraction of them that are functions with a deadline, as on Lambda. */
+  readonly functionShare: number;
   readonly hasPlugin: boolean;
 }
 
@@ -41,7 +44,7 @@ interface Machine {
   readonly process: VirtualProcess;
   readonly link: Link;
   readonly store: ExecutionStore;
-  readonly worker: Worker | undefined;
+  readonly runner: Runner | undefined;
   /** Settles at its death. */
   readonly died: Promise<void>;
   readonly die: () => void;
@@ -49,6 +52,10 @@ interface Machine {
 
 const MAX_WORKERS = 6;
 const RESTART_MS = 15_000;
+/** Longer than the longest body: what does not fit into an invocation would use up its interruptions. */
+const LONG_LIFE_MS = 90_000;
+/** Longest time for which a process stands still; it does so once. */
+export const FREEZE_MAX_MS = 120_000;
 
 export class Machines {
   readonly #options: MachinesOptions;
@@ -70,7 +77,7 @@ export class Machines {
     const machine = this.#machine(true);
     this.#workers.add(machine);
     // One that cannot start ends its process.
-    machine.worker?.start().catch(() => this.#crash(machine));
+    machine.runner?.start().catch(() => this.#crash(machine));
   }
 
   /** A process that somebody can use to call; dies like all others. */
@@ -87,7 +94,7 @@ export class Machines {
   }
 
   #machine(isWorker: boolean): Machine {
-    const { scheduler, network, store, objects, world, setup, onError } = this.#options;
+    const { scheduler, network, store, objects, setup } = this.#options;
     const skewMs = this.#isHealed ? 0 : this.#skewMs();
     const process = new VirtualProcess(this.#count++, scheduler, skewMs);
     const link = network.connect(process);
@@ -100,28 +107,61 @@ export class Machines {
     const died = new Promise<void>((resolve) => {
       die = resolve;
     });
+    const parts = { process, link, store: own, died, die };
+    if (!isWorker) return { ...parts, runner: undefined };
+    const isFunction = scheduler.chance(setup.functionShare);
+    const machine: Machine = {
+      ...parts,
+      runner: isFunction ? this.#functionHost(parts, () => this.#crash(machine)) : this.#worker(parts),
+    };
+    return machine;
+  }
+
+  #worker({ process, store }: Pick<Machine, "process" | "store">): Runner {
+    const { leaseMs, inlineWaitMs, concurrency } = this.#options.setup;
+    return new Worker({
+      store,
+      functions: this.#functions(process),
+      clock: process.clock,
+      leaseMs,
+      inlineWaitMs,
+      concurrency,
+      // Every other worker makes a snapshot whenever it can.
+      ...(process.id % 2 === 0 ? { snapshotAfterBytes: 0 } : {}),
+      drainMs: 1_500,
+      drainOnSigterm: false,
+      onError: this.#reporter(process),
+    });
+  }
+
+  #functionHost({ process, store }: Pick<Machine, "process" | "store">, onOverdue: () => void): Runner {
+    const { scheduler, setup } = this.#options;
+    const functions = Object.entries(this.#functions(process));
+    return new FunctionHost({
+      store,
+      clock: process.clock,
+      functions: Object.fromEntries(functions.map(([name, fn]) => [name, registeredFunction(name, fn)])),
+      leaseMs: setup.leaseMs,
+      inlineWaitMs: setup.inlineWaitMs,
+      drawLifetimeMs: () => (this.#isHealed ? LONG_LIFE_MS : scheduler.between(2_000, LONG_LIFE_MS)),
+      onError: this.#reporter(process),
+      onOverdue,
+    });
+  }
+
+  #functions(process: VirtualProcess) {
+    const { world, setup } = this.#options;
     const plugins = setup.hasPlugin ? [slowPlugin(world, process)] : [];
-    const worker = isWorker
-      ? new Worker({
-          store: own,
-          functions: {
-            [FUNCTIONS.program]: programHandler(world, process, plugins),
-            [FUNCTIONS.plain]: { handler: plainHandler(world, process) as PlainHandler, durable: false },
-          },
-          clock: process.clock,
-          leaseMs: setup.leaseMs,
-          inlineWaitMs: setup.inlineWaitMs,
-          concurrency: setup.concurrency,
-          // Every other worker makes a snapshot whenever it can.
-          ...(process.id % 2 === 0 ? { snapshotAfterBytes: 0 } : {}),
-          drainMs: 1_500,
-          drainOnSigterm: false,
-          onError: (error) => {
-            if (process.isRunning) onError(error);
-          },
-        })
-      : undefined;
-    return { process, link, store: own, worker, died, die };
+    return {
+      [FUNCTIONS.program]: programHandler(world, process, plugins),
+      [FUNCTIONS.plain]: { handler: plainHandler(world, process) as PlainHandler, durable: false as const },
+    };
+  }
+
+  #reporter(process: VirtualProcess): (error: unknown) => void {
+    return (error) => {
+      if (process.isRunning) this.#options.onError(error);
+    };
   }
 
   #skewMs(): number {
@@ -132,7 +172,7 @@ export class Machines {
   #crash(machine: Machine): void {
     const { scheduler } = this.#options;
     this.#bury(machine);
-    if (machine.worker === undefined || !this.#workers.delete(machine)) return;
+    if (machine.runner === undefined || !this.#workers.delete(machine)) return;
     this.#absent += 1;
     scheduler.after(this.#isHealed ? 0 : scheduler.between(0, RESTART_MS), "restart", () => {
       this.#absent -= 1;
@@ -182,18 +222,19 @@ export class Machines {
   /** A zombie: it goes on some time, when others have taken over. */
   #freeze(machine: Machine): void {
     const { scheduler } = this.#options;
+    if (machine.process.isStale) return;
     machine.process.freeze();
     const thawsAfterMs = scheduler.chance(0.3)
       ? scheduler.between(1, 2_000)
-      : scheduler.between(2_000, 120_000);
+      : scheduler.between(2_000, FREEZE_MAX_MS);
     scheduler.after(thawsAfterMs, `thaw ${machine.process.id}`, () => machine.process.thaw());
     if (this.#workers.size < MAX_WORKERS && scheduler.chance(0.5)) this.spawnWorker();
   }
 
   /** A deployment: it hands over what it can, and another one takes its place. */
   #drain(machine: Machine): void {
-    if (machine.worker === undefined) return;
-    void machine.worker.stop().then(() => this.#crash(machine));
+    if (machine.runner === undefined) return;
+    void machine.runner.stop().then(() => this.#crash(machine));
   }
 
   /** The faults are over. */

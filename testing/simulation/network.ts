@@ -6,9 +6,11 @@
  * has no effect, and who writes hears of its own changes. What it does not promise is not.
  */
 
+import type { LogEntry } from "@tidemark/protocol";
 import type { ExecutionStore, PayloadStore, StoredPayload } from "@tidemark/store";
 import type { VirtualProcess } from "@tidemark/testing";
 import { InjectedError } from "@tidemark/testing";
+import type { OwnWrite } from "./ledger";
 import type { Scheduler } from "./scheduler";
 import type { Weather } from "./weather";
 
@@ -27,6 +29,8 @@ export interface Link {
   cutOffUntilMs: number;
   /** Arrival of the last call, and the event in which it was made. */
   last: { readonly event: number; readonly atMs: number };
+  /** How often it has called for each execution. */
+  readonly calls: Map<string, number>;
 }
 
 interface Call<T> {
@@ -35,14 +39,16 @@ interface Call<T> {
   readonly what: string;
   readonly executionId: string | undefined;
   readonly make: () => Promise<T>;
-  /** The second answer of a repeated request may be the one that arrives. */
-  readonly mayAnswerAgain?: boolean;
+  /** Told of the answer. With it, the second answer of a repeated request may be the one that arrives. */
+  readonly onAnswer?: (answer: unknown) => void;
 }
 
 export class Network {
   weather: Weather;
   readonly hot = new Set<string>();
   readonly #scheduler: Scheduler;
+  /** Told when a process is shown its own entry. */
+  onShown: ((executionId: string, own: OwnWrite) => void) | undefined;
   readonly #listeners = new Map<Link, Set<(executionId: string) => void>>();
   #applying: Link | undefined;
 
@@ -52,7 +58,7 @@ export class Network {
   }
 
   connect(process: VirtualProcess): Link {
-    return { process, cutOffUntilMs: 0, last: { event: 0, atMs: 0 } };
+    return { process, cutOffUntilMs: 0, last: { event: 0, atMs: 0 }, calls: new Map() };
   }
 
   /** The store below has changed. */
@@ -85,7 +91,12 @@ export class Network {
             executionId: executionIdIn(args[0]),
             make: () => member.apply(target, args) as Promise<unknown>,
             // The port lets an append be ambiguous, and nothing else (invariant 4).
-            mayAnswerAgain: property === "append",
+            ...(property === "append"
+              ? {
+                  onAnswer: (answer: unknown) =>
+                    this.#shown(link, args[0] as string, args[1] as LogEntry, answer),
+                }
+              : {}),
           });
       },
     });
@@ -117,6 +128,15 @@ export class Network {
     return bytes;
   }
 
+  #shown({ process, calls }: Link, executionId: string, entry: LogEntry, answer: unknown): void {
+    const { appended, existing } = answer as { appended: boolean; existing?: LogEntry };
+    if (appended || existing?.nonce !== entry.nonce || existing.epoch !== entry.epoch) return;
+    const count = calls.get(executionId);
+    const hasGoneQuiet = (): boolean =>
+      process.isRunning && !process.isStale && calls.get(executionId) === count;
+    this.onShown?.(executionId, { epoch: entry.epoch, atMs: this.#scheduler.nowMs(), hasGoneQuiet });
+  }
+
   #listen(link: Link, listener: (executionId: string) => void): () => void {
     const listeners = this.#listeners.get(link) ?? new Set();
     listeners.add(listener);
@@ -137,6 +157,9 @@ export class Network {
   }
 
   #send<T>(call: Call<T>, resolve: (value: T) => void, reject: (error: unknown) => void): void {
+    const { calls } = call.link;
+    const { executionId } = call;
+    if (executionId !== undefined) calls.set(executionId, (calls.get(executionId) ?? 0) + 1);
     const fate = this.#fateOf(call);
     const arrivalMs = this.#arrivalMs(call.link);
     const fail = (delayMs: number, why: string): void => {
@@ -145,7 +168,12 @@ export class Network {
       );
     };
     const answer = (value: T): void => {
-      this.#at(this.#latencyMs(), call, "answer", () => call.link.process.run(() => resolve(value)));
+      this.#at(this.#latencyMs(), call, "answer", () =>
+        call.link.process.run(() => {
+          call.onAnswer?.(value);
+          resolve(value);
+        }),
+      );
     };
     const refuse = (error: unknown): void => {
       this.#at(this.#latencyMs(), call, "error", () => call.link.process.run(() => reject(error)));
@@ -169,7 +197,7 @@ export class Network {
         fail(CALL_TIMEOUT_MS, "no answer; the call was made");
         return arrive(arrivalMs, false);
       case "repeated": {
-        const isSecond = call.mayAnswerAgain === true && this.#scheduler.chance(0.5);
+        const isSecond = call.onAnswer !== undefined && this.#scheduler.chance(0.5);
         arrive(arrivalMs, !isSecond);
         return arrive(arrivalMs + this.#scheduler.between(0, 3_000), isSecond);
       }

@@ -5,13 +5,15 @@ import { type DurableClient, ExecutionFailedError } from "@tidemark/runtime";
 import { collectPayloads, type ExecutionStore } from "@tidemark/store";
 import type { Auditor } from "./auditor";
 import type { Book } from "./ledger";
+import { FREEZE_MAX_MS } from "./machines";
+import { MAX_LATE_MS } from "./network";
 import type { Scheduler } from "./scheduler";
 
 /**
- * Younger objects stay. Longer than a message is on its way, a process stands still and clocks are
- * off, together: a client may have written an input whose execution has yet to be started.
+ * Younger objects stay. Longer than a process stands still and a message is on its way, together: a
+ * client may have written an input whose execution has yet to be started.
  */
-const MIN_AGE_MS = 30 * 60 * 1000;
+const MIN_AGE_MS = FREEZE_MAX_MS + 2 * MAX_LATE_MS;
 
 /** Does `work` with some client's store, again and again until it succeeds. */
 export type Task = (
@@ -26,6 +28,8 @@ export class Operator {
   /** Stopped by hand, and to be resumed by hand. */
   readonly #stopped = new Set<string>();
   readonly #purging = new Set<string>();
+  /** Starts that are under way or to come, and when the last one was over. */
+  readonly #starts = new Map<string, { readonly open: number; readonly atMs: number }>();
 
   constructor(scheduler: Scheduler, auditor: Auditor, task: Task) {
     this.#scheduler = scheduler;
@@ -33,12 +37,20 @@ export class Operator {
     this.#task = task;
   }
 
+  /** A client is going to start it, or has done so. */
+  starting(executionId: string, isDone: boolean): void {
+    const open = (this.#starts.get(executionId)?.open ?? 0) + (isDone ? -1 : 1);
+    this.#starts.set(executionId, { open, atMs: this.#scheduler.nowMs() });
+  }
+
   /** Does something. */
   act(): void {
     const books = [...this.#auditor.ledger.books.values()].filter(({ isPurged }) => !isPurged);
     if (books.length === 0) return;
-    const book = this.#scheduler.pick(books);
+    const open = books.filter(({ head }) => !isTerminal(head.status));
     const what = this.#scheduler.pick(["stop", "stop", "look", "list", "collect", "purge", "purge"]);
+    // What is under way is disturbed more often than what has ended.
+    const book = this.#scheduler.pick(what === "stop" && open.length > 0 ? open : books);
     if (what === "stop") this.#stop(book);
     else if (what === "look") this.#look(book);
     else if (what === "list") this.#list();
@@ -63,7 +75,9 @@ export class Operator {
     if (executionId.includes("~") || this.#stopped.has(executionId)) return;
     this.#stopped.add(executionId);
     this.#task(`stop ${executionId}`, async (client) => {
-      await this.#unlessPurged(executionId, async () => void (await client.stop(executionId)));
+      await this.#unlessPurged(executionId, async () => {
+        if (await client.stop(executionId)) this.#auditor.note({ kind: "stopped", executionId });
+      });
       this.#scheduler.after(this.#scheduler.between(0, 30_000), `resume ${executionId}`, () =>
         this.#resume(executionId),
       );
@@ -101,18 +115,22 @@ export class Operator {
     });
   }
 
-  /** Removes an execution and what it has invoked, once all of them have ended for good. */
+  /** Removes an execution and what it has invoked, once all of them have ended for good, and for long. */
   #purge(book: Book): void {
     const [root = ""] = book.executionId.split("~");
     const books = [...this.#auditor.ledger.books.values()];
     const tree = books.filter(
       ({ executionId }) => executionId === root || executionId.startsWith(`${root}~`),
     );
-    const hasEnded = tree.every(({ head, executionId }) => {
+    const beforeMs = this.#scheduler.nowMs() - MIN_AGE_MS;
+    const hasEnded = tree.every(({ head, executionId, changedAtMs }) => {
       const isChild = executionId.includes("~");
-      return isTerminal(head.status) && (isChild || head.status !== "STOPPED");
+      return isTerminal(head.status) && changedAtMs < beforeMs && (isChild || head.status !== "STOPPED");
     });
-    if (!hasEnded || this.#purging.has(root)) return;
+    // Nothing that is on its way may start it again: a name that is used again is not simulated, see README.md.
+    const starts = this.#starts.get(root);
+    const mayBegin = starts !== undefined && (starts.open > 0 || starts.atMs >= beforeMs);
+    if (!hasEnded || mayBegin || this.#purging.has(root)) return;
     this.#purging.add(root);
     this.#task(`purge ${root}`, async (client) => {
       // Invoked ones first: their payloads go with the root's.

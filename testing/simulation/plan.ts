@@ -37,9 +37,11 @@ export function drawPlan(seed: number, scheduler: Scheduler): Plan {
     concurrency: scheduler.pick([2, 5, 100, 100]),
     inlineLimitBytes: scheduler.pick([40, 150, 262_144]),
     workers: scheduler.pick([1, 2, 3, 4]),
+    functionShare: scheduler.pick([0, 0, 0.5, 1]),
     hasPlugin: scheduler.chance(0.15),
   };
-  const healsAfterMs = scheduler.between(60_000, 300_000);
+  // Long enough for the collector to find old objects, sometimes.
+  const healsAfterMs = scheduler.chance(0.75) ? scheduler.between(60_000, 300_000) : 1_500_000;
   return {
     setup,
     weather,
@@ -49,8 +51,8 @@ export function drawPlan(seed: number, scheduler: Scheduler): Plan {
       program,
       startsAfterMs: scheduler.between(0, healsAfterMs * 0.8),
       isCalm: program.calm && !hasOp(program.root, (op) => op.op === "step" && op.once),
-      timeoutSeconds: scheduler.chance(0.06) ? scheduler.pick([2, 10, 40]) : 30 * DAY_SECONDS,
-      retentionSeconds: scheduler.chance(0.15) ? 1_200 : 14 * DAY_SECONDS,
+      timeoutSeconds: scheduler.chance(0.12) ? scheduler.pick([1, 2, 3, 5, 10, 40]) : 30 * DAY_SECONDS,
+      retentionSeconds: scheduler.chance(0.2) ? scheduler.pick([400, 1_200]) : 14 * DAY_SECONDS,
     })),
     healsAfterMs,
   };

@@ -6,8 +6,14 @@
 import "./turns";
 import { type ErrorObject, isTerminal } from "@tidemark/protocol";
 import type { DurableClient } from "@tidemark/runtime";
-import { type ExecutionStore, type LoadedExecution, Payloads, wholeLog } from "@tidemark/store";
-import { withVirtualTimers } from "@tidemark/testing";
+import {
+  collectPayloads,
+  type ExecutionStore,
+  type LoadedExecution,
+  Payloads,
+  wholeLog,
+} from "@tidemark/store";
+import { storeWith, withVirtualTimers } from "@tidemark/testing";
 import { inputOf } from "../fuzz/interpret";
 import { FUNCTIONS } from "../fuzz/operations";
 import type { Program } from "../fuzz/program";
@@ -61,7 +67,7 @@ export interface RunResult {
 }
 
 /** Everything has ended this long after the faults, or it is stuck: leases of clocks ten minutes ahead, and retries up to five. */
-const LIVENESS_MS = 2 * 60 * 60 * 1000;
+const LIVENESS_MS = 30 * 60 * 1000;
 const MAX_EVENTS = 400_000;
 const TASK_RETRY_MS = 1_000;
 /** After the end, for what is still under way: zombies that wake and requests that arrive late. */
@@ -92,10 +98,13 @@ class Simulation {
     this.#plan = drawPlan(options.seed, scheduler);
     const weather = options.undisturbed === true ? CALM : this.#plan.weather;
     this.#auditor = new Auditor(scheduler);
-    this.#auditor.skewMs = weather.skewMs;
+    this.#auditor.ledger.skewMs = weather.skewMs;
     this.#network = new Network(scheduler, weather);
     this.#objects = new AuditedPayloads(this.#auditor, () => scheduler.nowMs());
     this.#store = new AuditedStore(this.#auditor, this.#plan.maxEntryBytes);
+    this.#network.onShown = (executionId, own) => {
+      this.#auditor.note({ kind: "shown", executionId, own });
+    };
     this.#store.onChange((executionId) => this.#network.changed(executionId));
     this.#outside = new Outside({
       scheduler,
@@ -128,6 +137,7 @@ class Simulation {
       this.#auditor.violated("endsWhenFaultsStop", this.#stuck());
     const endedMs = scheduler.elapsedMs;
     await this.#until(() => false, endedMs + AFTERMATH_MS);
+    await this.#collectAll();
     this.#isOver = true;
     this.#machines.close();
     return {
@@ -158,6 +168,17 @@ class Simulation {
     }
   }
 
+  /** (8) Now that nothing is on its way, what is left is what is pointed at. */
+  async #collectAll(): Promise<void> {
+    if (this.#auditor.violations.length > 0) return;
+    const payloads = new Payloads({ store: this.#objects });
+    const store = storeWith(this.#store, { payloads });
+    await collectPayloads({ store, nowMs: this.#scheduler.nowMs() + 1, minAgeMs: 0 });
+    const { ledger } = this.#auditor;
+    const orphans = [...ledger.objects].filter((key) => !ledger.isPointedAt(key));
+    if (orphans.length > 0) this.#auditor.violated("leavesNoOrphans", orphans.join(", "));
+  }
+
   #plannedStart(planned: PlannedExecution): void {
     const { name, program, timeoutSeconds, retentionSeconds, startsAfterMs } = planned;
     const executionId = `${FUNCTIONS.program}.${name}`;
@@ -169,6 +190,7 @@ class Simulation {
           timeout: { seconds: timeoutSeconds },
           retention: { seconds: retentionSeconds },
         });
+        this.#operator.starting(executionId, true);
         if (this.#scheduler.chance(0.3))
           this.#task(`result ${name}`, (asking) => checkResult(asking, executionId, this.#auditor));
       });
@@ -176,6 +198,7 @@ class Simulation {
     for (let count = isTwice ? 2 : 1; count > 0; count--)
       this.#scheduler.after(startsAfterMs, `start ${name}`, start);
     this.#tasks += isTwice ? 2 : 1;
+    for (let count = isTwice ? 2 : 1; count > 0; count--) this.#operator.starting(executionId, false);
     // Counted from now on, so that nothing ends before it has begun.
     this.#scheduler.after(startsAfterMs + 1, "started", () => {
       this.#tasks -= isTwice ? 2 : 1;
@@ -309,7 +332,7 @@ class Simulation {
 
   /** What it has come to. Of one that has been purged, the payloads may be gone. */
   async #outcome({ head, isPurged }: Book): Promise<string> {
-    if (isPurged) return head.status;
+    if (isPurged || this.#auditor.violations.length > 0) return head.status;
     const payloads = new Payloads({ store: this.#objects });
     const result = head.result === undefined ? undefined : await payloads.read(head.result);
     const error: ErrorObject | undefined =
