@@ -202,6 +202,9 @@ export class Machines {
       case "cut-off":
         machine.link.cutOffUntilMs = scheduler.nowMs() + scheduler.between(100, 60_000);
         return;
+      case "stall":
+        machine.link.stalledUntilMs = scheduler.nowMs() + scheduler.between(100, 20_000);
+        return;
       case "lose-renewals":
         machine.process.losesRenewals = true;
         scheduler.after(3 * this.#options.setup.leaseMs, "renews again", () => {
@@ -244,6 +247,7 @@ export class Machines {
       process.skewMs = 0;
       process.losesRenewals = false;
       link.cutOffUntilMs = 0;
+      link.stalledUntilMs = 0;
       process.thaw();
     }
     if (this.#workers.size + this.#absent === 0) this.spawnWorker();

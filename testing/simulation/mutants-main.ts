@@ -7,48 +7,29 @@
  * bar.
  */
 
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Hunt } from "./hunt";
-import { MUTANTS, type Mutant } from "./mutants";
-import { bundle } from "./mutate";
+import { MUTANTS } from "./mutants";
+import { huntFor } from "./mutate";
 
 const { values } = parseArgs({
   options: { seed: { type: "string", default: "1" }, only: { type: "string", default: "" } },
 });
 
-/** A mutant that goes round in circles is not caught by an invariant. */
-const PATIENCE_MS = 300_000;
-
-async function huntFor(mutant: Mutant | undefined, seeds: number, directory: string): Promise<Hunt> {
-  const outfile = join(directory, "hunt.cjs");
-  await bundle("hunt.ts", mutant, outfile);
-  const ended = spawnSync(process.execPath, [outfile, values.seed, String(seeds)], {
-    encoding: "utf8",
-    timeout: PATIENCE_MS,
-  });
-  const last = ended.stdout.trim().split("\n").at(-1) ?? "";
-  if (ended.status !== 0 || !last.startsWith("{")) {
-    console.log(ended.stderr.slice(-2_000));
-    return {
-      seeds: 0,
-      events: 0,
-      what: `it did not end by itself (${ended.error?.message ?? ended.status})`,
-    };
-  }
-  return JSON.parse(last) as Hunt;
-}
-
 async function main(): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), "tidemark-mutants-"));
+  const firstSeed = Number(values.seed);
   const figures: Record<string, number | string> = {};
   const missed: string[] = [];
   try {
     for (const mutant of MUTANTS.filter(({ name }) => name.includes(values.only))) {
-      const { seeds, events, caughtBy, what } = await huntFor(mutant, mutant.seeds, directory);
+      const { seeds, events, caughtBy, what } = await huntFor(mutant, {
+        firstSeed,
+        seeds: mutant.seeds,
+        directory,
+      });
       const found = caughtBy === undefined ? `NOT CAUGHT: ${what ?? ""}` : `${caughtBy}: ${what}`;
       console.log(
         `${mutant.invariant}, ${mutant.name}: ${seeds} of ${mutant.seeds} seeds, ${events} events; ${found}`,
@@ -57,7 +38,7 @@ async function main(): Promise<number> {
       if (caughtBy === undefined) missed.push(mutant.name);
     }
     const most = Math.max(...MUTANTS.map(({ seeds }) => seeds));
-    const sound = await huntFor(undefined, most, directory);
+    const sound = await huntFor(undefined, { firstSeed, seeds: most, directory });
     console.log(`as it is: ${sound.seeds} seeds, ${sound.events} events; ${sound.caughtBy ?? "nothing"}`);
     if (sound.caughtBy !== undefined || sound.seeds < most) missed.push("as it is");
     console.log(

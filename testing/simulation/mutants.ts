@@ -1,6 +1,9 @@
 /**
  * Owns the mutants: ways to break an invariant on purpose, each a text of the sources and what stands in
  * its place. The sources know nothing of it. The simulation must notice every one of them.
+ *
+ * A bug that the simulation has found becomes a mutant when it is mended: its seed finds something else
+ * as soon as the simulation changes, the mutant does not.
  */
 
 export interface Mutant {
@@ -133,6 +136,14 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: 10,
   },
   {
+    name: "the payload store gives away the bytes that it keeps",
+    invariant: 8,
+    file: "packages/store/src/payload-store.ts",
+    find: "{ bytes: new Uint8Array(bytes), modifiedAtMs",
+    replace: "{ bytes: bytes.slice(), modifiedAtMs",
+    seeds: 100,
+  },
+  {
     name: "collects what is pointed at",
     invariant: 8,
     file: "packages/store/src/payload-collector.ts",
@@ -170,7 +181,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "packages/runtime/src/invocation.ts",
     find: "if (this.epoch === 1 && !this.#session.hasUnanswered) return true;",
     replace: "if (this.epoch === 1) return true;",
-    seeds: 300,
+    seeds: 150,
   },
   {
     name: "a replay delivers all at once",
@@ -194,6 +205,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: "packages/runtime/src/fence.ts",
     find: "atMs: Math.max(nowMs, loaded.entries.at(-1)?.atMs ?? loaded.head.startedAtMs),",
     replace: "atMs: Math.max(nowMs, loaded.entries.at(-1)?.atMs ?? 0),",
-    seeds: 300,
+    seeds: 150,
   },
 ];

@@ -27,6 +27,8 @@ export interface Link {
   readonly process: VirtualProcess;
   /** Nothing arrives until then. */
   cutOffUntilMs: number;
+  /** Every message takes seconds until then. */
+  stalledUntilMs: number;
   /** Arrival of the last call, and the event in which it was made. */
   last: { readonly event: number; readonly atMs: number };
   /** How often it has called for each execution. */
@@ -58,7 +60,7 @@ export class Network {
   }
 
   connect(process: VirtualProcess): Link {
-    return { process, cutOffUntilMs: 0, last: { event: 0, atMs: 0 }, calls: new Map() };
+    return { process, cutOffUntilMs: 0, stalledUntilMs: 0, last: { event: 0, atMs: 0 }, calls: new Map() };
   }
 
   /** The store below has changed. */
@@ -69,7 +71,7 @@ export class Network {
       // A store of several processes cannot always tell what has changed.
       const told = isOwn || this.#scheduler.chance(0.8) ? executionId : "";
       for (const listener of listeners) {
-        this.#scheduler.after(this.#latencyMs(), `news ${link.process.id} ${told}`, () =>
+        this.#scheduler.after(this.#latencyMs(link), `news ${link.process.id} ${told}`, () =>
           link.process.run(() => listener(told)),
         );
       }
@@ -168,7 +170,7 @@ export class Network {
       );
     };
     const answer = (value: T): void => {
-      this.#at(this.#latencyMs(), call, "answer", () =>
+      this.#at(this.#latencyMs(call.link), call, "answer", () =>
         call.link.process.run(() => {
           call.onAnswer?.(value);
           resolve(value);
@@ -176,7 +178,7 @@ export class Network {
       );
     };
     const refuse = (error: unknown): void => {
-      this.#at(this.#latencyMs(), call, "error", () => call.link.process.run(() => reject(error)));
+      this.#at(this.#latencyMs(call.link), call, "error", () => call.link.process.run(() => reject(error)));
     };
     const arrive = (delayMs: number, isAnswered: boolean): void => {
       this.#at(delayMs, call, "request", () => {
@@ -242,16 +244,15 @@ export class Network {
     const scheduler = this.#scheduler;
     const nowMs = scheduler.elapsedMs;
     const soonestMs = link.last.event === scheduler.events ? link.last.atMs : 0;
-    const atMs = Math.max(nowMs + this.#latencyMs(), soonestMs);
+    const atMs = Math.max(nowMs + this.#latencyMs(link), soonestMs);
     link.last = { event: scheduler.events, atMs };
     return atMs - nowMs;
   }
 
-  #latencyMs(): number {
+  #latencyMs(link: Link): number {
     const scheduler = this.#scheduler;
-    return scheduler.chance(this.weather.slow)
-      ? scheduler.between(5, MAX_SLOW_MS)
-      : scheduler.between(0.05, 4);
+    const isSlow = link.stalledUntilMs > scheduler.nowMs() || scheduler.chance(this.weather.slow);
+    return isSlow ? scheduler.between(5, MAX_SLOW_MS) : scheduler.between(0.05, 4);
   }
 }
 

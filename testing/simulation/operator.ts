@@ -60,9 +60,15 @@ export class Operator {
 
   /** Puts what has stopped back to work, whoever has stopped it. */
   resumeAll(): void {
-    for (const { executionId, head } of this.#auditor.ledger.books.values()) {
+    for (const { executionId, head, isPurged } of this.#auditor.ledger.books.values()) {
       // The parent of one that was invoked has been told that it was stopped: that counts.
-      if (head.status !== "STOPPED" || executionId.includes("~") || this.#stopped.has(executionId)) continue;
+      if (
+        isPurged ||
+        head.status !== "STOPPED" ||
+        executionId.includes("~") ||
+        this.#stopped.has(executionId)
+      )
+        continue;
       this.#resume(executionId);
     }
   }

@@ -42,6 +42,8 @@ export function drawPlan(seed: number, scheduler: Scheduler): Plan {
   };
   // Long enough for the collector to find old objects, sometimes.
   const healsAfterMs = scheduler.chance(0.75) ? scheduler.between(60_000, 300_000) : 1_500_000;
+  // Longer than anything is on its way, by the clock that is furthest ahead of the one furthest behind.
+  const shortRetentionSeconds = 400 + (2 * weather.skewMs) / 1_000;
   return {
     setup,
     weather,
@@ -52,7 +54,7 @@ export function drawPlan(seed: number, scheduler: Scheduler): Plan {
       startsAfterMs: scheduler.between(0, healsAfterMs * 0.8),
       isCalm: program.calm && !hasOp(program.root, (op) => op.op === "step" && op.once),
       timeoutSeconds: scheduler.chance(0.12) ? scheduler.pick([1, 2, 3, 5, 10, 40]) : 30 * DAY_SECONDS,
-      retentionSeconds: scheduler.chance(0.2) ? scheduler.pick([400, 1_200]) : 14 * DAY_SECONDS,
+      retentionSeconds: scheduler.chance(0.2) ? shortRetentionSeconds : 14 * DAY_SECONDS,
     })),
     healsAfterMs,
   };

@@ -21,10 +21,14 @@ async function expectHolds(events: number, seed: number): Promise<void> {
 }
 
 describe("seeds that once found a bug", () => {
-  it.each(regressions.map(({ seed, story }) => [seed, story] as const))("%d: %s", async (seed) => {
-    const report = await checkSeed(seed, { twice: false });
-    if (report.violations.length > 0) throw new Error(reportOf(report));
-  });
+  it.each(regressions.map(({ seed, story }) => [seed, story] as const))(
+    "%d: %s",
+    async (seed) => {
+      const report = await checkSeed(seed, { twice: false });
+      if (report.violations.length > 0) throw new Error(reportOf(report));
+    },
+    TIMEOUT_MS,
+  );
 });
 
 describe("the whole system", () => {

@@ -288,7 +288,8 @@ class Simulation {
 
   #hasEnded(): boolean {
     if (this.#tasks > 0 || this.#operator.isResuming) return false;
-    for (const { executionId, head } of this.#auditor.ledger.books.values()) {
+    for (const { executionId, head, isPurged } of this.#auditor.ledger.books.values()) {
+      if (isPurged) continue;
       if (!isTerminal(head.status)) return false;
       if (head.status === "STOPPED" && !executionId.includes("~")) return false;
     }

@@ -38,13 +38,13 @@ export async function settle(): Promise<void> {
   turns.length = 0;
 }
 
-/** Runs `work` with turns that {@link settle} takes. */
+/** Runs `work` with turns that {@link settle} takes. The turns of a process are those of one simulation. */
 export async function withTurns<T>(work: () => Promise<T>): Promise<T> {
-  const before = waiting;
+  if (waiting !== undefined) throw new Error("a simulation is running in this process; await it first");
   waiting = [];
   try {
     return await work();
   } finally {
-    waiting = before;
+    waiting = undefined;
   }
 }

@@ -38,6 +38,7 @@ export type ProcessFault =
   | "freeze"
   | "drain"
   | "cut-off"
+  | "stall"
   | "lose-renewals"
   | "jump"
   | "spawn"
@@ -50,6 +51,8 @@ export const FAULTS: readonly ProcessFault[] = [
   "freeze",
   "drain",
   "cut-off",
+  "stall",
+  "stall",
   "lose-renewals",
   "jump",
   "spawn",
