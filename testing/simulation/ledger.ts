@@ -187,8 +187,7 @@ export class Ledger {
         return posted(book, observation.request);
       case "purged":
         book.isPurged = true;
-        for (const key of book.pointers) this.#references.set(key, (this.#references.get(key) as number) - 1);
-        return;
+        return this.#forget(executionId);
       case "body": {
         const { path, attempt } = observation.run;
         const key = `${path} ${attempt}`;
@@ -224,7 +223,18 @@ export class Ledger {
     }
   }
 
+  /** With a root, the payloads of all that it has invoked go, as the client says. */
+  #forget(executionId: string): void {
+    for (const book of this.books.values()) {
+      if (book.executionId !== executionId && !book.executionId.startsWith(`${executionId}~`)) continue;
+      for (const key of book.pointers.splice(0))
+        this.#references.set(key, (this.#references.get(key) as number) - 1);
+    }
+  }
+
   #point(book: Book, value: unknown): void {
+    const [root = ""] = book.executionId.split("~");
+    if (this.books.get(root)?.isPurged === true) return;
     for (const key of pointersIn(value)) {
       book.pointers.push(key);
       this.#references.set(key, (this.#references.get(key) ?? 0) + 1);

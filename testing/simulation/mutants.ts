@@ -203,8 +203,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a fence is as old as the clock of who writes it",
     invariant: 13,
     file: "packages/runtime/src/fence.ts",
-    find: "atMs: Math.max(nowMs, loaded.entries.at(-1)?.atMs ?? loaded.head.startedAtMs),",
-    replace: "atMs: Math.max(nowMs, loaded.entries.at(-1)?.atMs ?? 0),",
+    find: "atMs: Math.max(nowMs, last?.atMs ?? loaded.head.startedAtMs),",
+    replace: "atMs: Math.max(nowMs, last?.atMs ?? 0),",
     seeds: 150,
   },
 ];

@@ -344,7 +344,10 @@ class Simulation {
 
   async #loaded(): Promise<LoadedExecution[]> {
     const loaded: LoadedExecution[] = [];
-    for (const executionId of this.#auditor.ledger.books.keys()) {
+    const { books } = this.#auditor.ledger;
+    for (const executionId of books.keys()) {
+      // The payloads of the tree went with its root.
+      if (books.get(executionId.split("~")[0] as string)?.isPurged === true) continue;
       const execution = await this.#store.load(executionId);
       if (execution === undefined) continue;
       loaded.push({ ...execution, entries: await wholeLog(this.#store, executionId) });
