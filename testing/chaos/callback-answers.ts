@@ -20,13 +20,16 @@ const POLL_INTERVAL_MS = 50;
 
 const MAX_CALLS = 5;
 
-/** The same call again when its payload could not be written: then nothing has been posted. */
-export async function untilWritten<T>(call: () => Promise<T>): Promise<T> {
+/** The same call again, by default when its payload could not be written: then nothing has been posted. */
+export async function untilWritten<T>(
+  call: () => Promise<T>,
+  codes: readonly string[] = ["TIDEMARK_PAYLOAD_STORE"],
+): Promise<T> {
   for (let calls = 1; ; calls++) {
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof TidemarkError) || error.code !== "TIDEMARK_PAYLOAD_STORE") throw error;
+      if (!(error instanceof TidemarkError) || !codes.includes(error.code)) throw error;
       if (calls === MAX_CALLS) throw error;
     }
   }

@@ -66,8 +66,10 @@ export class Load {
 
   async #start(index: number): Promise<void> {
     const input = { seed: this.#options.seed, index };
-    const { executionId } = await untilWritten(() =>
-      this.#client.start("order", { name: `order-${index}`, input }),
+    // By its name a start may be made again, whatever has become of it.
+    const { executionId } = await untilWritten(
+      () => this.#client.start("order", { name: `order-${index}`, input }),
+      ["TIDEMARK_PAYLOAD_STORE", "TIDEMARK_STORE_UNREACHABLE", "TIDEMARK_STORE_THROTTLED"],
     );
     this.#live.add(executionId);
     if (index % this.#options.awaitedEvery === 0) this.#awaited.push(this.#await(executionId));

@@ -4,7 +4,11 @@
  *
  * Every request may be made again: a key is only ever written with the same bytes, and a key that does not exist
  * counts as deleted.
+ *
+ * Timers are bound when this module loads: faked time, which passes while an answer is on its way, gives up nothing.
  */
+
+const { clearTimeout, setImmediate, setTimeout } = globalThis;
 
 /** The first attempt that nothing is heard of for so long is given up. Below half of the default for `retryTimeoutMs`. */
 const SILENCE_MS = 4_000;
@@ -69,5 +73,5 @@ async function attemptOnce<T>(send: (attempt: Attempt) => Promise<T>, silenceMs:
 
 /** Half of the delay is random, so that processes which collide once do not collide again. */
 function delayOf(attempt: number): number {
-  return Math.min(FIRST_DELAY_MS * 2 ** attempt, MAX_DELAY_MS) * (0.5 + Math.random() / 2);
+  return Math.round(Math.min(FIRST_DELAY_MS * 2 ** attempt, MAX_DELAY_MS) * (0.5 + Math.random() / 2));
 }

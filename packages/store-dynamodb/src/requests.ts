@@ -235,7 +235,7 @@ export class Requests {
 
 /** Half of the delay is random, so that processes which collide once do not collide again. */
 function delayOf(attempt: number): number {
-  return Math.min(FIRST_DELAY_MS * 2 ** attempt, MAX_DELAY_MS) * (0.5 + random() / 2);
+  return Math.round(Math.min(FIRST_DELAY_MS * 2 ** attempt, MAX_DELAY_MS) * (0.5 + random() / 2));
 }
 
 async function conditional(sent: Promise<unknown>): Promise<{ found: Item | undefined } | undefined> {
