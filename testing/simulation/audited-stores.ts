@@ -9,6 +9,7 @@ import {
   type NewExecution,
   type PostRequest,
   type PostResult,
+  type SnapshotRequest,
   type StoreManifest,
   type SuspendRequest,
 } from "@tidemark/store";
@@ -51,6 +52,12 @@ export class AuditedStore extends MemoryStore {
     const result = await super.append(executionId, entry);
     if (result.appended) this.#auditor.note({ kind: "appended", executionId, entry });
     return result;
+  }
+
+  override async saveSnapshot(request: SnapshotRequest): Promise<boolean> {
+    const isSaved = await super.saveSnapshot(request);
+    if (isSaved) this.#auditor.note({ kind: "snapshot", ...request });
+    return isSaved;
   }
 
   override async suspend(request: SuspendRequest): Promise<"suspended" | "inbox" | "superseded"> {

@@ -86,6 +86,8 @@ function described(observation: Observation): string {
       return `  ${observation.callbackId} accepted`;
     case "removed":
       return `  removed ${observation.keys.join(", ")}`;
+    case "snapshot":
+      return `  ${executionId} snapshot of ${observation.sequence}`;
     case "shown":
     case "stopped":
     case "purged":

@@ -3,7 +3,7 @@
  * invariants. Each looks at one observation and at the book before it, and says what is wrong.
  */
 
-import { isTerminal, type OutsideEvent } from "@tidemark/protocol";
+import { decodeSnapshot, ExecutionState, isTerminal, type OutsideEvent } from "@tidemark/protocol";
 
 import { isSettledStatus } from "../fuzz/log-model";
 import type { Book, Ledger, Observation } from "./ledger";
@@ -90,6 +90,22 @@ const goesOnAfterItsOwnWrite: Invariant = (observation, book, ledger) => {
   return quietMs > QUIET_MS && hasGoneQuiet()
     ? `epoch ${epoch} found its own entry in its place and was not heard of for ${quietMs} ms`
     : undefined;
+};
+
+/** (5) A snapshot says what the entries say that it stands for. */
+const snapshotSaysWhatTheLogSays: Invariant = (observation, book) => {
+  if (observation.kind !== "snapshot" || book?.sequence !== observation.sequence) return undefined;
+  const state = new ExecutionState(book.executionId, book.head.startedAtMs);
+  decodeSnapshot(observation.text, state);
+  for (const { Id, Status } of state.operations.values()) {
+    const status = book.log.operations.get(Id as string)?.status;
+    if (status !== Status) return `the snapshot has ${Id} as ${Status}, and the log as ${status}`;
+  }
+  for (const operation of book.log.operations.values()) {
+    if (!state.operations.has(operation.id) && book.isOpen(operation))
+      return `the snapshot has no ${operation.id}, which is ${operation.status}`;
+  }
+  return undefined;
 };
 
 /** (5, 10) What has settled has no further records, nor has anything below it. Checked after the entry. */
@@ -299,6 +315,7 @@ export const INVARIANTS = {
   leaseHasOneHolder,
   supersededEndsNothing,
   goesOnAfterItsOwnWrite,
+  snapshotSaysWhatTheLogSays,
   oneOutcomePerKey,
   recordsTheAcceptedOutcome,
   acceptsOneOutcome,

@@ -34,6 +34,13 @@ export type Observation =
   | { readonly kind: "accepted"; readonly executionId: string; readonly callbackId: string }
   /** A process was shown its own entry in the place where it wanted to write it (invariant 4). */
   | { readonly kind: "shown"; readonly executionId: string; readonly own: OwnWrite }
+  /** A snapshot was kept. */
+  | {
+      readonly kind: "snapshot";
+      readonly executionId: string;
+      readonly sequence: number;
+      readonly text: string;
+    }
   /** Somebody was told that it is stopped. */
   | { readonly kind: "stopped"; readonly executionId: string }
   | { readonly kind: "removed"; readonly executionId: string; readonly keys: readonly string[] };
@@ -203,6 +210,7 @@ export class Ledger {
       case "stopped":
         book.isKnownStopped = book.head.status === "STOPPED";
         return;
+      case "snapshot":
       case "saw":
         return;
     }

@@ -1,5 +1,5 @@
 /**
- * Owns the long run: `npm run simulate -- --events N --seed S [--once] [--verbose]`.
+ * Owns the long run: `npm run simulate -- --events N --seed S [--once]`.
  *
  * Seeds S, S+1, ... are run until N events have happened, each twice. The last line is one JSON
  * object; the exit code is not 0 when an invariant was violated or the bar was missed.

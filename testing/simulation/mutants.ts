@@ -87,6 +87,14 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: 50,
   },
   {
+    name: "a snapshot confuses what waits with what is ready",
+    invariant: 5,
+    file: "packages/protocol/src/snapshot-codec.ts",
+    find: 'READY: "r",',
+    replace: 'READY: "p",',
+    seeds: 50,
+  },
+  {
     name: "suspends whatever has come to the inbox",
     invariant: 6,
     file: "packages/store/src/head.ts",

@@ -31,7 +31,7 @@ export interface Link {
   stalledUntilMs: number;
   /** Arrival of the last call, and the event in which it was made. */
   last: { readonly event: number; readonly atMs: number };
-  /** How often it has called for each execution. */
+  /** How often it has called for each tree of executions. */
   readonly calls: Map<string, number>;
 }
 
@@ -133,9 +133,9 @@ export class Network {
   #shown({ process, calls }: Link, executionId: string, entry: LogEntry, answer: unknown): void {
     const { appended, existing } = answer as { appended: boolean; existing?: LogEntry };
     if (appended || existing?.nonce !== entry.nonce || existing.epoch !== entry.epoch) return;
-    const count = calls.get(executionId);
-    const hasGoneQuiet = (): boolean =>
-      process.isRunning && !process.isStale && calls.get(executionId) === count;
+    const made = (): number => (calls.get(treeOf(executionId)) ?? 0) + (calls.get(ANY_TREE) ?? 0);
+    const before = made();
+    const hasGoneQuiet = (): boolean => process.isRunning && !process.isStale && made() === before;
     this.onShown?.(executionId, { epoch: entry.epoch, atMs: this.#scheduler.nowMs(), hasGoneQuiet });
   }
 
@@ -159,9 +159,7 @@ export class Network {
   }
 
   #send<T>(call: Call<T>, resolve: (value: T) => void, reject: (error: unknown) => void): void {
-    const { calls } = call.link;
-    const { executionId } = call;
-    if (executionId !== undefined) calls.set(executionId, (calls.get(executionId) ?? 0) + 1);
+    count(call);
     const fate = this.#fateOf(call);
     const arrivalMs = this.#arrivalMs(call.link);
     const fail = (delayMs: number, why: string): void => {
@@ -254,6 +252,23 @@ export class Network {
     const isSlow = link.stalledUntilMs > scheduler.nowMs() || scheduler.chance(this.weather.slow);
     return isSlow ? scheduler.between(5, MAX_SLOW_MS) : scheduler.between(0.05, 4);
   }
+}
+
+/** Calls that may be for any. */
+const ANY_TREE = "";
+
+function count({ link: { calls }, what, executionId }: Call<unknown>): void {
+  const [method, key] = what.split(" ");
+  // Payloads have the root in their key; `hasFunction` comes before the start of an invoked execution.
+  const tree =
+    key !== undefined ? key.split("/")[0] : method === "hasFunction" ? ANY_TREE : treeOf(executionId);
+  if (tree !== undefined) calls.set(tree, (calls.get(tree) ?? 0) + 1);
+}
+
+function treeOf(executionId: string): string;
+function treeOf(executionId: string | undefined): string | undefined;
+function treeOf(executionId: string | undefined): string | undefined {
+  return executionId?.split("~")[0];
 }
 
 function executionIdIn(argument: unknown): string | undefined {
