@@ -265,7 +265,10 @@ const timeRunsForward: Invariant = (observation, book) => {
     : `entry ${sequence} is ${book.lastAtMs - atMs} ms before the last one`;
 };
 
-/** (13) Nothing that waits for a time happens before it, by the time of the log. */
+/**
+ * (13) Nothing that waits for a time happens before it, by the time of the log. A timeout may have taken its key in an
+ * invocation that died, whose clock was ahead of the one that records it.
+ */
 const nothingIsEarly: Invariant = (observation, book) => {
   if (observation.kind !== "appended" || book === undefined) return undefined;
   const { atMs, records } = observation.entry;
@@ -273,8 +276,10 @@ const nothingIsEarly: Invariant = (observation, book) => {
     const operation = event === undefined ? undefined : book.log.operations.get(event.id);
     if (event === undefined || operation === undefined || isSettledStatus(operation.status)) continue;
     const dueAtMs = dueOf(event, operation);
-    if (dueAtMs !== undefined && atMs < dueAtMs)
-      return `${event.kind} of ${event.id} is ${dueAtMs - atMs} ms early`;
+    const takenAtMs = book.takenAtMs.get(settleKey(event.id)) ?? 0;
+    const happenedAtMs = event.kind === "callback_timed_out" ? Math.max(atMs, takenAtMs) : atMs;
+    if (dueAtMs !== undefined && happenedAtMs < dueAtMs)
+      return `${event.kind} of ${event.id} is ${dueAtMs - happenedAtMs} ms early`;
   }
   return undefined;
 };

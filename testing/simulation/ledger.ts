@@ -87,6 +87,8 @@ export class Book {
   readonly wishes = new Map<string, string>();
   /** By inbox key. */
   readonly outcomes = new Map<string, OutsideEvent>();
+  /** When each key was taken, by the clock of who took it. */
+  readonly takenAtMs = new Map<string, number>();
   /** Operations whose outcome waits in the inbox to be taken in. */
   readonly unseen = new Set<string>();
   readonly bodyRuns = new Map<string, number>();
@@ -250,9 +252,10 @@ export class Ledger {
   }
 }
 
-function posted(book: Book, { key, event, wake, mode }: PostRequest): void {
+function posted(book: Book, { key, event, wake, mode, nowMs }: PostRequest): void {
   if (mode === "replace") return;
   book.outcomes.set(key, event);
+  book.takenAtMs.set(key, nowMs);
   const operation = book.log.operations.get(event.id);
   if (wake && (operation === undefined || !isSettledStatus(operation.status))) book.unseen.add(event.id);
 }

@@ -361,7 +361,13 @@ function isExcused({ head, wasInterrupted, wasStopped, executionId }: Book): boo
   return wasInterrupted || head.status === "TIMED_OUT" || (wasStopped && executionId.includes("~"));
 }
 
-const EXPLAINED = ["TIDEMARK_PAYLOAD_GONE", "TIDEMARK_PAYLOAD_ALTERED", "TIDEMARK_PAYLOAD_STORE"];
+/** The last: a worker that stopped, and the store took longer than it waits. */
+const EXPLAINED = [
+  "TIDEMARK_PAYLOAD_GONE",
+  "TIDEMARK_PAYLOAD_ALTERED",
+  "TIDEMARK_PAYLOAD_STORE",
+  "TIDEMARK_WORKER_STOPPED",
+];
 
 /** True for what was injected, and for what came of it. */
 function isExplained(error: unknown): boolean {
