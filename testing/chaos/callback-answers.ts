@@ -48,6 +48,7 @@ export class CallbackAnswers {
   readonly #open = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
   #offset = 0;
+  #closed: Promise<void> | undefined;
 
   constructor(client: DurableClient, path: string, random: () => number) {
     this.#client = client;
@@ -56,8 +57,13 @@ export class CallbackAnswers {
     this.#timer = setInterval(() => this.#look(), POLL_INTERVAL_MS);
   }
 
-  /** Settles when everything that was sent has been answered. */
-  async close(): Promise<void> {
+  /** Settles when everything that was sent has been answered. May be called again. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     clearInterval(this.#timer);
     await Promise.all(this.#open);
     closeSync(this.#descriptor);

@@ -98,6 +98,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const { counts: disturbances, errorLines } = pool;
     return { ...inspection, seconds: tookSeconds, disturbances, errorLines, directory };
   } finally {
+    // A run that fails must not go on for ever.
+    await answers.close();
     await pool.stop();
     await store.close();
     await backend.close();

@@ -103,6 +103,8 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
       directory,
     };
   } finally {
+    // A run that fails must not go on for ever.
+    await answers.close();
     await pool.stop();
     await store.close();
     await inspected.close();
