@@ -337,3 +337,23 @@ describe("items that are damaged", () => {
     await expect(store.load("e1")).rejects.toMatchObject(corrupt("inbox event settle/1 cannot be read"));
   });
 });
+
+describe("an id that DynamoDB does not take as a key", () => {
+  it.each([
+    ["is too long", "x".repeat(2047)],
+    ["is no text", "\ud800"],
+  ])("because it %s fails its own reads, and none that go with them", async (_why, id) => {
+    const store = await rig.open();
+    await startRunning(store, "e1");
+    rig.proxy.reset();
+    const ids = ["e1", id, "nobody"];
+    const found = await Promise.allSettled(ids.map((executionId) => store.head(executionId)));
+
+    expect(found).toEqual([
+      { status: "fulfilled", value: expect.objectContaining({ executionId: "e1", status: "RUNNING" }) },
+      { status: "rejected", reason: expect.objectContaining({ code: "TIDEMARK_STORE_UNEXPECTED" }) },
+      { status: "fulfilled", value: undefined },
+    ]);
+    expect(rig.proxy.seen.map(({ action }) => action)).toEqual(["BatchGetItem", ...Array(3).fill("GetItem")]);
+  });
+});

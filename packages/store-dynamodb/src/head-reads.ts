@@ -6,6 +6,7 @@
 import { headKey } from "./items.js";
 import { executionIdOf } from "./keys.js";
 import type { Requests } from "./requests.js";
+import { isRefusal } from "./store-errors.js";
 import type { Item } from "./text-attribute.js";
 import { onNextTurn } from "./turn.js";
 
@@ -34,12 +35,18 @@ export class HeadReads {
   #send(): void {
     const asked = this.#asked;
     this.#asked = [];
+    this.#answer(asked);
+  }
+
+  #answer(asked: readonly Asked[]): void {
     this.#items(new Set(asked.map(({ executionId }) => executionId))).then(
       (items) => {
         for (const { executionId, resolve } of asked) resolve(items.get(executionId));
       },
       (error: unknown) => {
-        for (const { reject } of asked) reject(error);
+        // One key that DynamoDB does not take has every other refused, and ids may come from anybody.
+        if (asked.length > 1 && isRefusal(error)) for (const one of asked) this.#answer([one]);
+        else for (const { reject } of asked) reject(error);
       },
     );
   }

@@ -88,6 +88,11 @@ export function isPassing(error: unknown): boolean {
   return passing(Object(error)) !== undefined;
 }
 
+/** DynamoDB has refused what was asked, whoever asks and whenever. */
+export function isRefusal(error: unknown): boolean {
+  return (error as { readonly code?: unknown }).code === "TIDEMARK_STORE_UNEXPECTED";
+}
+
 /** Failed conditions are answers and no failures: the caller decides what they mean. */
 export function isConditionFailure(error: unknown): boolean {
   const { name, CancellationReasons = [] } = Object(error) as AwsError;
