@@ -21,6 +21,8 @@ export async function fenceOff(
     if (loaded === undefined) return "missing";
     if (heldBy !== undefined && !isHeldBy(loaded.head, heldBy)) return "superseded";
     const last = await lastEntry(store, executionId, loaded);
+    // Removed since, and perhaps another execution has the id: that one is to be fenced off as it is.
+    if (last === undefined && loaded.snapshot !== undefined) continue;
     const { appended } = await store.append(executionId, {
       sequence: (last?.sequence ?? 0) + 1,
       epoch: loaded.head.epoch,

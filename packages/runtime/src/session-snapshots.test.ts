@@ -8,6 +8,7 @@ import { storeWith } from "@tidemark/testing";
 import { Fleet } from "../../../testing/kit/fleet";
 import { ending, ManualExecution, starting } from "../../../testing/kit/manual-execution";
 import { WORKER_STOPPED } from "./barren.js";
+import { fenceOff } from "./fence.js";
 import { Session } from "./session.js";
 
 let run: ManualExecution;
@@ -179,6 +180,27 @@ describe("a snapshot", () => {
       { Type: "EXECUTION" },
       { Id: "1", Status: "SUCCEEDED" },
     ]);
+  });
+});
+
+describe("a fence behind a snapshot", () => {
+  it("is not set in another execution that has taken the id meanwhile", async () => {
+    await recorded(0, context, ended);
+    const { epoch } = await run.acquire();
+    const { startMs, executionId, clock } = run;
+    const entries: ExecutionStore["entries"] = async (id, after, limit) => {
+      const end = { executionId: id, epoch, endedAtMs: startMs, status: "SUCCEEDED" as const };
+      await run.store.finish(end);
+      await run.store.purge(id);
+      await run.store.start({ ...execution, executionId: id });
+      return run.store.entries(id, after, limit);
+    };
+    const { functionName, startedAtMs, timeoutAtMs, retentionMs } = await run.head();
+    const execution = { functionName, startedAtMs, timeoutAtMs, retentionMs };
+    const store = storeWith(run.store, { entries });
+
+    expect(await fenceOff(store, executionId, { nowMs: clock.nowMs(), heldBy: epoch })).toBe("superseded");
+    expect(await run.log()).toEqual([]);
   });
 });
 
