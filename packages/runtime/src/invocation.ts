@@ -110,10 +110,10 @@ export class Invocation {
     this.#abandon(error);
   }
 
-  /** Settles when nothing of it is under way any more, but for a snapshot of an invocation that was abandoned. */
+  /** Settles when nothing of it is under way any more, but for a snapshot once it has been abandoned. */
   async run(): Promise<void> {
     await this.#run();
-    if (!this.#isAbandoned) await this.#session.snapshots.saving;
+    await Promise.race([this.#session.snapshots.saving, this.#abandoned]);
   }
 
   async #run(): Promise<void> {

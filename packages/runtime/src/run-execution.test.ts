@@ -84,6 +84,30 @@ describe("runExecution", () => {
     expect((await late.head())?.epoch).toBe(0);
   });
 
+  it("does not wait past the hand-over for a snapshot that is not saved", async () => {
+    const clock = new VirtualClock();
+    const store = storeWith(memory(), { saveSnapshot: () => new Promise(() => {}) });
+    await store.registerFunctions(["main"]);
+    const { executionId } = await new DurableClient({ store, clock }).start("main");
+    const ran = runExecution({
+      store,
+      clock,
+      executionId,
+      fn: registeredFunction(
+        "main",
+        withDurableExecution(async (_event, context) => context.wait({ hours: 1 })),
+      ),
+      deadlineMs: clock.nowMs() + 10_000,
+      handOverMs: 1000,
+      snapshotAfterBytes: 0,
+    });
+    await clock.advanceTo(clock.nowMs() + 9_000);
+
+    expect(await ran).toBe(true);
+    expect(await store.head(executionId)).toMatchObject({ status: "PENDING", epoch: 1 });
+    expect((await store.head(executionId))?.lastInvocation).not.toHaveProperty("error");
+  });
+
   it("ends quietly when the lease has gone to another, and reports a renewal that fails", async () => {
     const lost = await running(60_000, () => async () => false);
     const ran = lost.run();
