@@ -1,6 +1,7 @@
 /**
- * Owns the simulation in CI: seeds that once found a bug, then a campaign with a fixed seed and a short
- * one with a fresh seed. `SIMULATION_SEED` replaces both; a failure prints the seed and what led to it.
+ * Owns the simulation in CI: seeds that once found a bug, then a campaign with a fixed seed, which `SIMULATION_SEED`
+ * replaces; a failure prints the seed and what led to it. Fresh seeds are for `npm run simulate`: what a change to the
+ * code has broken must not depend on luck.
  */
 
 import "./turns";
@@ -36,17 +37,7 @@ describe("the whole system", () => {
 
   it(
     `holds its invariants and is live when faults stop (seed ${seed})`,
-    () => expectHolds(25_000, seed),
-    TIMEOUT_MS,
-  );
-
-  it(
-    "does so with a fresh seed",
-    async () => {
-      const fresh = given === undefined ? Date.now() % 2 ** 31 : seed + 1_000;
-      process.stdout.write(`simulation: fresh seed ${fresh}\n`);
-      await expectHolds(10_000, fresh);
-    },
+    () => expectHolds(35_000, seed),
     TIMEOUT_MS,
   );
 });
