@@ -330,6 +330,11 @@ describe("lambdaHandler", () => {
     [{ snapshotAfterBytes: -1 }, "TIDEMARK_LAMBDA_OPTIONS"],
     [{ maxBarrenInvocations: 0 }, "TIDEMARK_LAMBDA_OPTIONS"],
     [{ functionName: "no name" }, "TIDEMARK_FUNCTION_NAME"],
+    [{ functionName: undefined as never }, "TIDEMARK_FUNCTION_NAME"],
+    [{ timeout: { day: 1 } as never }, "TIDEMARK_DURATION"],
+    [{ retention: { days: 0 } }, "TIDEMARK_DURATION"],
+    [{ store: new MemoryStore() as never }, "TIDEMARK_LAMBDA_OPTIONS"],
+    [{ store: undefined as never }, "TIDEMARK_LAMBDA_OPTIONS"],
     [{ handler: undefined as never }, "TIDEMARK_HANDLER"],
   ])("refuses %j", (options, code) => {
     const create = () =>

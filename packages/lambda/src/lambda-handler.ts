@@ -21,7 +21,7 @@ import {
   runExecution,
   systemClock,
 } from "@tidemark/runtime";
-import type { Duration } from "@tidemark/sdk";
+import { type Duration, durationSeconds } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
 import type { Schedule } from "./exact-schedule.js";
 import { type Invoke, lambdaInvoke } from "./lambda-invoke.js";
@@ -111,8 +111,8 @@ export type LambdaHandler<Event = unknown> = (
  * over. A {@link WakeUpEvent} goes on with one if it is due; otherwise it does nothing, so that it may come late, twice
  * or for something that is gone.
  *
- * @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS`, `TIDEMARK_FUNCTION_NAME`, `TIDEMARK_HANDLER`. What it gives rejects
- * with `TIDEMARK_WAKE_UP`, and as `DurableClient.start` and the store do.
+ * @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS`, `TIDEMARK_FUNCTION_NAME`, `TIDEMARK_HANDLER`, `TIDEMARK_DURATION`.
+ * What it gives rejects with `TIDEMARK_WAKE_UP`, and as `DurableClient.start` and the store do.
  * @example
  * ```ts
  * export const handler = lambdaHandler({
@@ -127,10 +127,13 @@ export function lambdaHandler<Event = unknown>(options: LambdaHandlerOptions<Eve
   const { functionName, clock = systemClock } = options;
   const onError = reporter(options.onError);
   const functions = new Map(
-    Object.entries({ ...options.functions, [functionName]: options.handler }).map(
+    // Pairs: as a key of an object, a name that is missing would become the name "undefined".
+    [...Object.entries(options.functions ?? {}), [functionName, options.handler] as const].map(
       ([name, fn]) => [name, registeredFunction(name, fn)] as const,
     ),
   );
+  if (options.timeout !== undefined) durationSeconds(options.timeout, "timeout");
+  if (options.retention !== undefined) durationSeconds(options.retention, "retention");
   const handOverMs = wholeNumber("handOverMs", options.handOverMs ?? 1000, 0);
   wholeNumber("inlineWaitMs", options.inlineWaitMs ?? 0, 0);
   if (options.drainMs !== undefined) wholeNumber("drainMs", options.drainMs, 0);

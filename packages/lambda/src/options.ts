@@ -33,6 +33,10 @@ export function remainingTime(
 
 /** Opens the store and makes the functions known to it. What has failed is done again at the next event, and no more. */
 export function connection(open: OpenStore, functionNames: readonly string[]): () => Promise<ExecutionStore> {
+  if (typeof open !== "function")
+    throw optionError(
+      `store is ${valueText(open)}; pass a function that opens it, such as () => DynamoDbStore.open({ tableName })`,
+    );
   const opened = once(async () => open());
   const registered = once(async () => (await opened()).registerFunctions(functionNames));
   return async () => {

@@ -111,6 +111,21 @@ describe("the waker", () => {
     expect(await world.wake()).toMatchObject({ woken: 7, isComplete: true });
   });
 
+  it.each([
+    [{ functions: [] }, "functions is []; pass the names of the durable functions to look after"],
+    [
+      { functions: { main: () => {} } as never },
+      "functions is {}; pass the names of the durable functions to look after",
+    ],
+    [
+      { store: undefined as never },
+      "store is undefined; pass a function that opens it, such as () => DynamoDbStore.open({ tableName })",
+    ],
+  ])("refuses %j", (options, message) => {
+    const create = () => wakerHandler({ store: () => new MemoryStore(), functions: ["main"], ...options });
+    expect(create).toThrow(expect.objectContaining({ code: "TIDEMARK_LAMBDA_OPTIONS", message }));
+  });
+
   it("refuses to run in less time than it stops before its deadline", async () => {
     const world = await waiting(1);
     await expect(world.wake({}, 3000)).rejects.toMatchObject({

@@ -4,6 +4,7 @@
  * It keeps nothing between runs, and may run twice at a time: a wake-up too many does nothing.
  */
 
+import { valueText } from "@tidemark/protocol";
 import { type Clock, systemClock } from "@tidemark/runtime";
 import type { ExecutionStore } from "@tidemark/store";
 import { type Invoke, lambdaInvoke } from "./lambda-invoke.js";
@@ -79,7 +80,9 @@ export function wakerHandler(options: WakerHandlerOptions): WakerHandler {
   const { functions, invoke = lambdaInvoke(), clock = systemClock } = options;
   const onError = reporter(options.onError);
   if (!Array.isArray(functions) || functions.length === 0)
-    throw optionError("functions is empty; name the durable functions to look after");
+    throw optionError(
+      `functions is ${valueText(functions)}; pass the names of the durable functions to look after`,
+    );
   const concurrency = wholeNumber("concurrency", options.concurrency ?? 20, 1);
   const pageSize = wholeNumber("pageSize", options.pageSize ?? 100, 1);
   const stopMs = wholeNumber("stopMs", options.stopMs ?? 5000, 0);
