@@ -67,6 +67,9 @@ const WITHOUT_CREDENTIALS = [
   "TokenRefreshRequired",
 ];
 
+/** All that the AWS SDK says: the error has neither a name nor a code. */
+const WITHOUT_REGION = "Region is missing";
+
 function adviceOn(error: ServiceError, access: Access): string | undefined {
   const { name = "Error", message = "", $metadata } = error;
   const { bucket } = access;
@@ -78,6 +81,8 @@ function adviceOn(error: ServiceError, access: Access): string | undefined {
       ? `bucket ${bucket} is in another region; give the client the region of the bucket`
       : `bucket ${bucket} is in region ${region}; give the client that region`;
   }
+  if (message === WITHOUT_REGION)
+    return "the client has no region; set AWS_REGION, or pass clientConfig: { region }";
   if (WITHOUT_CREDENTIALS.includes(name))
     return `the credentials are missing, expired or not valid (${message}); give this process credentials of a role that may use bucket ${bucket}`;
   if (name === "RequestTimeTooSkewed")

@@ -120,6 +120,23 @@ describe("S3PayloadStore", () => {
     await expect(keysOf(store)).rejects.toThrow(message);
   });
 
+  it("says what to do when its client has no region", async () => {
+    const { AWS_REGION, AWS_CONFIG_FILE } = process.env;
+    delete process.env.AWS_REGION;
+    process.env.AWS_CONFIG_FILE = "/dev/null";
+    try {
+      const store = new S3PayloadStore({ bucket: BUCKET });
+      await expect(store.get(KEY)).rejects.toThrow(
+        "Error: the client has no region; set AWS_REGION, or pass clientConfig: { region }",
+      );
+      await store.close();
+    } finally {
+      Object.assign(process.env, { AWS_REGION, AWS_CONFIG_FILE });
+      if (AWS_REGION === undefined) delete process.env.AWS_REGION;
+      if (AWS_CONFIG_FILE === undefined) delete process.env.AWS_CONFIG_FILE;
+    }
+  });
+
   it("leaves a client that it was given alone, and destroys its own", async () => {
     const client = engine.client();
     const given = open({ client });

@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { DurableClient, Worker } from "@tidemark/runtime";
 import { type DurableContext, withDurableExecution } from "@tidemark/sdk";
-import { type DynamoDbStore, tableDefinition } from "@tidemark/store-dynamodb";
+import { DynamoDbStore, tableDefinition } from "@tidemark/store-dynamodb";
 import {
   ending,
   entry,
@@ -168,6 +168,25 @@ describe("a role", () => {
       });
     },
   );
+
+  it("whose client has no region is told so", async () => {
+    const { AWS_REGION, AWS_CONFIG_FILE } = process.env;
+    delete process.env.AWS_REGION;
+    process.env.AWS_CONFIG_FILE = "/dev/null";
+    try {
+      const store = await DynamoDbStore.open({ tableName: "executions" });
+      await expect(store.head("e1")).rejects.toMatchObject({
+        code: "TIDEMARK_STORE_OPTIONS",
+        message:
+          "store table executions: GetItem: the client has no region; set AWS_REGION, or pass a client: new DynamoDBClient({ region })",
+      });
+      await store.close();
+    } finally {
+      Object.assign(process.env, { AWS_REGION, AWS_CONFIG_FILE });
+      if (AWS_REGION === undefined) delete process.env.AWS_REGION;
+      if (AWS_CONFIG_FILE === undefined) delete process.env.AWS_CONFIG_FILE;
+    }
+  });
 
   it("that gets its permission back gets its executions on, from where they were", async () => {
     const store = await rig.open({ pollIntervalMs: 50 });

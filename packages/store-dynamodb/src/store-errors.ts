@@ -55,6 +55,9 @@ const WITHOUT_CREDENTIALS = [
   "IncompleteSignatureException",
 ];
 
+/** All that the AWS SDK says: the error has neither a name nor a code. */
+const WITHOUT_REGION = "Region is missing";
+
 type Passing = "throttled" | "conflict" | "unanswered";
 
 /** Why trying again helps, or `undefined` when it does not. */
@@ -140,6 +143,11 @@ export function storeError(error: unknown, asked: Asked): TidemarkError {
     return failure(
       "ACCESS",
       `access denied (${message}); allow ${permissionOf(message, asked)} to this role`,
+    );
+  if (message === WITHOUT_REGION)
+    return failure(
+      "OPTIONS",
+      "the client has no region; set AWS_REGION, or pass a client: new DynamoDBClient({ region })",
     );
   if (WITHOUT_CREDENTIALS.includes(awsName)) {
     return failure(
