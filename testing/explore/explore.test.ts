@@ -75,6 +75,16 @@ it.each([
   ["fewer than no schedules", { singles: -1 }, "singles is"],
   ["a part of a pair", { pairs: 1.5 }, "pairs is"],
   ["no lease", { leaseMs: 0 }, "leaseMs is"],
+  [
+    "a rule for a step that no run has",
+    { pairs: 0, exactlyOnce: ["chrge"] },
+    'exactlyOnce has "chrge", and no run',
+  ],
+  [
+    "a stand-in for a step that no run has",
+    { pairs: 0, steps: { chrge: () => 1 } },
+    'steps has "chrge", and no run',
+  ],
 ])("%s is refused", async (_what, options, message) => {
   await expect(exploreRight("chargeWithKey", options)).rejects.toMatchObject({
     code: "TIDEMARK_EXPLORE_OPTIONS",

@@ -32,7 +32,7 @@ export interface ExploreOptions {
   readonly callbacks?: Readonly<Record<string, CallbackAnswer>>;
   /** Effects, as `effect` names them, that may happen again after a crash. They are reported. */
   readonly atLeastOnce?: readonly string[];
-  /** Names of steps whose bodies must not run again after a crash. */
+  /** Names of steps whose bodies must not run again after a crash. A name that no run has is refused at the end. */
   readonly exactlyOnce?: readonly string[];
   /**
    * Says of a disturbed run that went another way, to another end or to the same one, whether that is right, too: when
@@ -96,6 +96,8 @@ class Exploration {
   readonly #rules: Rules;
   readonly #run: Omit<RunOptions, "schedule" | "bodyStarts" | "keepsTimeline">;
   readonly #repeated = new Map<string, RepeatedEffect>();
+  /** Names of the bodies that have run, in any schedule. */
+  readonly #stepNames = new Set<string>();
   #bodyStarts: RunFacts["bodyStarts"] | undefined;
   #schedules = 0;
   #pairs = 0;
@@ -129,6 +131,8 @@ class Exploration {
     if (only === undefined) {
       const runs = await this.#singles(undisturbed);
       await this.#pairsOf(undisturbed, runs);
+      this.#requireStepsOf("exactlyOnce", this.#options.exactlyOnce ?? []);
+      this.#requireStepsOf("steps", Object.keys(this.#options.steps ?? {}));
     } else await this.#try(undisturbed, parseSchedule(only));
     return {
       schedules: this.#schedules,
@@ -137,6 +141,16 @@ class Exploration {
       calls: callsOf(undisturbed),
       repeated: [...this.#repeated.values()],
     };
+  }
+
+  /** A rule for a step that no run has holds nothing: a name that is mistyped must not look like a test that passes. */
+  #requireStepsOf(field: string, names: readonly string[]): void {
+    const unknown = names.find((name) => !this.#stepNames.has(name));
+    if (unknown === undefined) return;
+    const ran = [...this.#stepNames].map((name) => JSON.stringify(name)).join(", ") || "none that has a name";
+    throw optionsError(
+      `${field} has ${JSON.stringify(unknown)}, and no run had such a step; its steps were ${ran}`,
+    );
   }
 
   /** Every fault at every call. Gives the calls that each run made after its fault. */
@@ -202,8 +216,15 @@ class Exploration {
     throw new CrashExplorationError(shown, findings, this.#options.input, this.#schedules);
   }
 
-  #runOnce(schedule: Schedule, keepsTimeline = false): Promise<RunFacts> {
-    return runSchedule({ ...this.#run, schedule, bodyStarts: this.#bodyStarts, keepsTimeline });
+  async #runOnce(schedule: Schedule, keepsTimeline = false): Promise<RunFacts> {
+    const facts = await runSchedule({
+      ...this.#run,
+      schedule,
+      bodyStarts: this.#bodyStarts,
+      keepsTimeline,
+    });
+    for (const { name } of facts.bodies.values()) if (name !== undefined) this.#stepNames.add(name);
+    return facts;
   }
 
   #report(undisturbed: RunFacts, { schedule, bodies, effects }: RunFacts): void {
