@@ -145,6 +145,7 @@ describe("runExecution with time to drain", () => {
         deadlineMs,
         handOverMs: 1000,
         drainMs: 4000,
+        inlineWaitMs: 3000,
       });
       await clock.advanceTo(clock.nowMs() + ms);
       return ran;
@@ -188,6 +189,21 @@ describe("runExecution with time to drain", () => {
     expect(await rig.runFor(1)).toBe(true);
     expect((await rig.head())?.status).toBe("SUCCEEDED");
     expect(began).toEqual(["attempt 1 at 0", "check 1 at 0", "attempt 2 at 7000", "check 2 at 7000"]);
+  });
+
+  it("sleeps for no wait while something is held back: the next invocation begins that", async () => {
+    const rig = await drained(async (_event, context) => {
+      const began = context
+        .step("long", () => rig.sleep(6000))
+        .then(() => context.step("held", async () => rig.at()));
+      return (await Promise.all([began, context.wait({ seconds: 8 })]))[0];
+    });
+
+    await rig.runFor(6000);
+    const head = await rig.head();
+    expect([head?.status, head?.lastInvocation?.error?.ErrorType]).toEqual(["PENDING", "TIDEMARK_DEADLINE"]);
+    await rig.runFor(2000);
+    expect(await rig.head()).toMatchObject({ status: "SUCCEEDED", result: "6000" });
   });
 
   it("goes on with waits and ends as always when nothing wants to begin", async () => {

@@ -102,6 +102,8 @@ export class Engine {
   #hasSettledInReplay = false;
   /** Something may have happened outside. */
   #hasNews = false;
+  /** Something is for the next invocation. */
+  #hasHeldBack = false;
   #cancelGrace: (() => void) | undefined;
   #starts: Promise<void> = Promise.resolve();
   #resolveOutcome!: (outcome: Outcome) => void;
@@ -209,8 +211,10 @@ export class Engine {
   /** False when the time is nearly over: what has not begun is for the next invocation, and waits. */
   mayBegin(handle: Handle): boolean {
     const mayBegin = this.#options.client.hostOptions?.mayBegin?.() ?? true;
-    if (!mayBegin) this.wait(handle, undefined);
-    return mayBegin;
+    if (mayBegin) return true;
+    this.#hasHeldBack = true;
+    this.wait(handle, undefined);
+    return false;
   }
 
   /** The operation waits for time (`dueAtMs`) or for the outside. */
@@ -394,7 +398,9 @@ export class Engine {
       return this.#schedule();
     }
     if (this.#checkpointer.hasPending) return this.#checkpointer.flush();
-    if (this.#waiting.watchInline(this.#options.remainingTimeMs())) return this.#askIfNews();
+    // What was held back begins as soon as this invocation ends: nothing is slept for.
+    if (!this.#hasHeldBack && this.#waiting.watchInline(this.#options.remainingTimeMs()))
+      return this.#askIfNews();
     // News that nobody stays for wakes the next invocation (invariant 6).
     this.#end({ kind: "suspended" });
   }
