@@ -123,7 +123,7 @@ export class ContextKind<T> implements OperationKind<T> {
     }
     if (!isRebuilt(record)) return this.#body.read(record, operation);
     const rebuilt = this.#body.rebuild === undefined ? this.#whenRebuilt() : this.#body.rebuild(record);
-    return rebuilt instanceof Promise ? operation.engine.awaitRebuild(record, rebuilt) : rebuilt;
+    return rebuilt instanceof Promise ? operation.engine.awaitCode(record, rebuilt) : rebuilt;
   }
 
   #whenRebuilt(): Settled<T> | Promise<Settled<T>> {

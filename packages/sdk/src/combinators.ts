@@ -5,7 +5,7 @@
  * Its position is taken when it is called, as for every operation.
  */
 
-import type { ErrorObject } from "@tidemark/protocol";
+import type { ErrorObject, Operation } from "@tidemark/protocol";
 import { type ContextBody, ContextKind, childBody } from "./child.js";
 import type { DurablePromise } from "./durable-promise.js";
 import type { Engine } from "./engine.js";
@@ -15,7 +15,7 @@ import {
   errorObjectOf,
   PromiseCombinatorError,
 } from "./errors.js";
-import { perform } from "./lifecycle.js";
+import { type LiveOperation, perform, type Settled } from "./lifecycle.js";
 import type { Scope } from "./scope.js";
 import { type AnySerdes, deserializeJson, serializeJson } from "./serdes.js";
 
@@ -32,7 +32,25 @@ export function combine<T>(engine: Engine, scope: Scope, spec: CombinatorSpec<T>
   const body: ContextBody<T> = childBody(() => spec.combine(spec.promises), spec.serdes, {
     errorMapper: combinatorError,
   });
-  return perform(engine, scope, new ContextKind({ name: spec.name, subType: "RunInChildContext" }, body));
+  return perform(engine, scope, new CombinatorKind(spec, body));
+}
+
+/**
+ * A replay has the outcome before the promises have settled, if they wait for something that is in no log: native code
+ * in a virtual child context. Live they had settled, and what runs after them had run: so it is on replay.
+ */
+class CombinatorKind<T> extends ContextKind<T> {
+  readonly #settled: Promise<void>;
+
+  constructor({ name, promises, combine: run }: CombinatorSpec<T>, body: ContextBody<T>) {
+    super({ name, subType: "RunInChildContext" }, body);
+    this.#settled = run(promises).then(ignore, ignore);
+  }
+
+  override async read(record: Operation, operation: LiveOperation<T>): Promise<Settled<T>> {
+    await operation.engine.awaitCode(record, this.#settled);
+    return super.read(record, operation);
+  }
 }
 
 function combinatorError(error: DurableOperationError): PromiseCombinatorError {

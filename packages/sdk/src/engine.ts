@@ -241,13 +241,13 @@ export class Engine {
     this.pauseFor(this.#starts).catch((error: unknown) => this.fail(error));
   }
 
-  /** A recorded result is being rebuilt; code that no longer does so has changed (invariant 12). */
-  async awaitRebuild<T>(record: Operation, rebuilt: Promise<T>): Promise<T> {
+  /** Code runs that has run before the recorded outcome; if it no longer ends, it has changed (invariant 12). */
+  async awaitCode<T>(record: Operation, code: Promise<T>): Promise<T> {
     const cancel = systemHost.setTimer(
       () => this.fail(missingOperation(record, false)),
       this.#options.replayGraceMs ?? REPLAY_GRACE_MS,
     );
-    return rebuilt.finally(cancel);
+    return code.finally(cancel);
   }
 
   handlerSettled(): void {
