@@ -183,10 +183,11 @@ const THOUSAND_WAITS = "1,000 steps, 1,000 waits of a year in all";
 const SMALL_TESTS = { measurement: "small-tests", unit: "ms" };
 
 /** Of a process that does nothing else. */
-function newProcess(title: string, measurement: string, bar: Bar): Row[] {
+function newProcess(title: string, measurement: string, bar?: Bar): Row[] {
   const common = { measurement, unit: "ms" };
+  const second = { ...common, title: `${title}, second run of a new process`, ours: "second" };
   return [
-    { ...common, title: `${title}, second run of a new process`, ours: "second", bar },
+    bar === undefined ? second : { ...second, bar },
     { ...common, title: `${title}, first run`, ours: "first" },
   ];
 }
@@ -196,7 +197,8 @@ const testkit: Suite = {
     { ...WARM, title: `${TEN_WAITS}, warm`, ours: "tenWaits", bar: underMs(100) },
     ...newProcess(TEN_WAITS, "ten-waits-fresh", underMs(100)),
     { ...WARM, title: `${THOUSAND_WAITS}, warm`, ours: "thousandWaits", bar: underMs(100) },
-    ...newProcess(THOUSAND_WAITS, "thousand-waits-fresh", underMs(100)),
+    // Most of it is code that has not been compiled yet: stated, without a bar.
+    ...newProcess(THOUSAND_WAITS, "thousand-waits-fresh"),
     {
       ...SMALL_TESTS,
       title: "20 small tests, node:test, whole process",

@@ -186,7 +186,7 @@ export class Inbox {
     const itsKey = itemKey(executionId, eventSortKey(stored.generation, key));
     const { ttl } = ttlOf(stored.head);
     const beside = { ...itsKey, ttl, n: { S: nonce } };
-    const text = await textAttribute(JSON.stringify(event), itemBytes(beside));
+    const text = await textAttribute(JSON.stringify(event), beside);
     const bytes = itemBytes({ ...beside, e: text }) + EVENT_NUMBERS_BYTES;
     if (bytes > MAX_ITEM_BYTES) {
       const what = `the event ${key} for execution ${executionId}`;

@@ -5,6 +5,7 @@
  * write unit. docs/stores/dynamodb.md lists them.
  */
 
+import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import type {
   ErrorObject,
   ExecutionHead,
@@ -26,7 +27,7 @@ import {
   snapshotSortKey,
 } from "./keys.js";
 import { versionError } from "./store-errors.js";
-import { type Item, itemBytes, numberOf, textAttribute, textOf } from "./text-attribute.js";
+import { type Item, numberOf, textAttribute, textOf } from "./text-attribute.js";
 
 /** Raised with every change of the items that an older reader would misread. */
 export const FORMAT_VERSION = 1;
@@ -98,7 +99,7 @@ export async function headItem(stored: StoredHead, { shards }: ItemContext): Pro
     if (value !== undefined) item[name] = { N: String(value) };
   };
   const putText = async (name: string, value: string | undefined) => {
-    if (value !== undefined) item[name] = await textAttribute(value, itemBytes(item));
+    if (value !== undefined) item[name] = await textAttribute(value, item);
   };
   put("m", previousNonce);
   put("l", leaseNonce);
@@ -197,21 +198,26 @@ export async function snapshotItem(
     ...itemKey(stored.head.executionId, snapshotSortKey(stored.generation, sequence, part)),
     ...ttlOf(stored.head),
   };
-  return { ...item, e: await textAttribute(text, itemBytes(item)) };
+  return { ...item, e: await textAttribute(text, item) };
 }
 
 export async function inputItem(stored: StoredHead, input: string): Promise<Item> {
   const { executionId } = stored.head;
   const item = { ...itemKey(executionId, inputSortKey(stored.generation)), ...ttlOf(stored.head) };
-  return { ...item, in: await textAttribute(input, itemBytes(item)) };
+  return { ...item, in: await textAttribute(input, item) };
 }
 
-export async function entryItem(stored: StoredHead, sequence: number, text: string): Promise<Item> {
-  const item = {
+export function entryItem(stored: StoredHead, sequence: number, text: string): Item | Promise<Item> {
+  const item: Item = {
     ...itemKey(stored.head.executionId, entrySortKey(stored.generation, sequence)),
     ...ttlOf(stored.head),
   };
-  return { ...item, e: await textAttribute(text, itemBytes(item)) };
+  const put = (entry: AttributeValue): Item => {
+    item.e = entry;
+    return item;
+  };
+  const attribute = textAttribute(text, item);
+  return attribute instanceof Promise ? attribute.then(put) : put(attribute);
 }
 
 /** An event as it is read back. */

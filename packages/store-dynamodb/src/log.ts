@@ -62,10 +62,12 @@ export class Log {
     if (bytes > MAX_ENTRY_BYTES)
       throw entryTooLargeError(this.#context.tableName, sequence, bytes, MAX_ENTRY_BYTES);
     if (sequence < 1) return { appended: false };
-    const stored = await this.#afterPrevious(executionId, sequence);
+    const stored =
+      this.#knownAfterPrevious(executionId, sequence) ?? (await this.#afterPrevious(executionId, sequence));
     if (stored === undefined) return { appended: false };
+    const item = entryItem(stored, sequence, text);
     const refused = await this.#requests.put({
-      Item: await entryItem(stored, sequence, text),
+      Item: item instanceof Promise ? await item : item,
       ConditionExpression: "attribute_not_exists(pk)",
     });
     this.#known.sawEntry(executionId, stored.generation, sequence);
@@ -74,10 +76,14 @@ export class Log {
     return { appended: false, existing: this.#entryOf(executionId, refused.found, sequence) };
   }
 
-  /** The execution, if it is there and has the entry before this one. */
-  async #afterPrevious(executionId: string, sequence: number): Promise<StoredHead | undefined> {
+  /** The execution, if it is known to be there with the entry before this one. */
+  #knownAfterPrevious(executionId: string, sequence: number): StoredHead | undefined {
     const known = this.#known.log(executionId);
-    if (known !== undefined && known.lastSequence >= sequence - 1) return known.stored;
+    return known !== undefined && known.lastSequence >= sequence - 1 ? known.stored : undefined;
+  }
+
+  /** The same, looked up. */
+  async #afterPrevious(executionId: string, sequence: number): Promise<StoredHead | undefined> {
     const stored = await this.#heads.read(executionId);
     if (stored === undefined || sequence === 1) return stored;
     const previous = itemKey(executionId, entrySortKey(stored.generation, sequence - 1));

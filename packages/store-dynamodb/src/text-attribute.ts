@@ -34,12 +34,19 @@ interface WellFormed {
   isWellFormed(): boolean;
 }
 
-/** `besideBytes`: size of the rest of the item, which decides whether a unit is saved. */
-export async function textAttribute(text: string, besideBytes: number): Promise<AttributeValue> {
+/**
+ * `beside`: the rest of the item, whose size decides whether a unit is saved. Most texts are small and are there at
+ * once: a turn through the queue of microtasks costs more after every answer of the network than anywhere else.
+ */
+export function textAttribute(text: string, beside: Item): AttributeValue | Promise<AttributeValue> {
   if (!(text as unknown as WellFormed).isWellFormed())
     return { B: tagged(UTF16, Buffer.from(text, "utf16le")) };
   const bytes = Buffer.byteLength(text);
   if (bytes < COMPRESS_FROM_BYTES) return { S: text };
+  return compressed(text, bytes, itemBytes(beside));
+}
+
+async function compressed(text: string, bytes: number, besideBytes: number): Promise<AttributeValue> {
   const packed = tagged(DEFLATED_UTF8, await compress(text));
   const saves = writeUnits(packed.length + besideBytes) < writeUnits(bytes + besideBytes);
   return saves ? { B: packed } : { S: text };

@@ -44,7 +44,7 @@ const LEASE_MS = 1000 * 365 * 86_400_000;
 const MAX_DUE = 1000;
 
 /** While all replays together have read no more records than this, an invocation ends at every wait. */
-const CHEAP_REPLAYS = 4_000;
+const CHEAP_REPLAYS = 2_000;
 
 /** Later, it ends when the log has grown so much since the last replay: all replays together stay cheap. */
 const GROWTH_BETWEEN_REPLAYS = 2;

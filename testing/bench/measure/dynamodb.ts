@@ -9,10 +9,10 @@ import { sequentialSteps } from "./workflows";
 type Item = Record<string, AttributeValue>;
 
 const TABLE = "bench";
-const STEPS = 200;
+const STEPS = 500;
 const STEPS_IN_FLIGHT = 100;
 const IN_FLIGHT = 64;
-const WARM_UP_ROUNDS = 3;
+const WARM_UP_ROUNDS = 10;
 
 /** A table with a running service, and a client to put with. */
 class Bench {
