@@ -1,7 +1,6 @@
 /** Owns how each workload is measured. Each runs in a process of its own. */
 
 import { awsAlone, awsLocalRunner, type SdkAlone } from "./aws";
-import { stepsOnDynamoDb, throughputOnDynamoDb } from "./dynamodb";
 import {
   collectAllGarbage,
   millisecondsOf,
@@ -11,7 +10,6 @@ import {
   sampleInTurns,
 } from "./sampling";
 import { BareInserts, type Durability, rowBytes, serviceOnFile, temporaryDirectory } from "./sqlite";
-import { smallTests, yearInNewProcess, yearsWhenWarm } from "./testkit";
 import { type Service, serviceInMemory, tidemarkAlone } from "./tidemark";
 import {
   branchesOfOneStep,
@@ -52,14 +50,15 @@ export const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   "growth-replay": growthOfReplay,
   "long-history": (rounds) => resumesAfterContexts(2_000, rounds),
   "bytes-per-branch": () => bytesPerBranch(10_000),
-  "step-dynamodb": stepsOnDynamoDb,
-  "throughput-dynamodb": throughputOnDynamoDb,
-  "year-warm": yearsWhenWarm,
-  "ten-waits-first-run": () => yearInNewProcess(10, 1),
-  "ten-waits-second-run": () => yearInNewProcess(10, 2),
-  "thousand-waits-first-run": () => yearInNewProcess(1_000, 1),
-  "thousand-waits-second-run": () => yearInNewProcess(1_000, 2),
-  "small-tests": smallTests,
+  "step-dynamodb": async (rounds, endpoint) => (await import("./dynamodb")).stepsOnDynamoDb(rounds, endpoint),
+  "throughput-dynamodb": async (rounds, endpoint) =>
+    (await import("./dynamodb")).throughputOnDynamoDb(rounds, endpoint),
+  "year-warm": async (rounds) => (await import("./testkit")).yearsWhenWarm(rounds),
+  "ten-waits-first-run": async () => (await import("./testkit")).yearInNewProcess(10, 1),
+  "ten-waits-second-run": async () => (await import("./testkit")).yearInNewProcess(10, 2),
+  "thousand-waits-first-run": async () => (await import("./testkit")).yearInNewProcess(1_000, 1),
+  "thousand-waits-second-run": async () => (await import("./testkit")).yearInNewProcess(1_000, 2),
+  "small-tests": async (rounds) => (await import("./testkit")).smallTests(rounds),
 };
 
 /** Milliseconds per execution. Short ones are run several times for one sample. */
