@@ -3,19 +3,19 @@ import { callSource } from "./call-source.js";
 const stackOf = (...frames: string[]): string =>
   ["Error: here", ...frames.map((frame) => `    at ${frame}`)].join("\n");
 
-const SDK = "/work/node_modules/@tidemark/sdk/dist/index.js";
+const SDK = "/app/node_modules/@tidemark/sdk/dist/index.js";
 
 it.each([
   [
     "the frame behind the context's method",
     stackOf(
-      "currentStack (/work/node_modules/@tidemark/testing/dist/index.js:1:1)",
+      "currentStack (/app/node_modules/@tidemark/testing/dist/index.js:1:1)",
       `LiveOperation.start (${SDK}:10:5)`,
       `perform (${SDK}:20:5)`,
       `OperationContext.step (${SDK}:30:5)`,
-      "async handler (/work/src/orders.ts:12:20)",
+      "async handler (/app/src/orders.ts:12:20)",
     ),
-    "/work/src/orders.ts:12:20",
+    "/app/src/orders.ts:12:20",
   ],
   [
     "code that is bundled with the SDK",
@@ -32,14 +32,14 @@ it.each([
       `LiveOperation.start (file://${SDK}:10:5)`,
       `OperationContext.step (file://${SDK}:30:5)`,
       "node:internal/process/task_queues:105:5",
-      "file:///work/src/orders.mjs:3:4",
+      "file:///app/src/orders.mjs:3:4",
     ),
-    "/work/src/orders.mjs:3:4",
+    "/app/src/orders.mjs:3:4",
   ],
   [
     "a method whose name has been shortened",
-    stackOf(`LiveOperation.start (${SDK}:10:5)`, `a.b (${SDK}:30:5)`, "async c (/work/src/orders.js:1:2)"),
-    "/work/src/orders.js:1:2",
+    stackOf(`LiveOperation.start (${SDK}:10:5)`, `a.b (${SDK}:30:5)`, "async c (/app/src/orders.js:1:2)"),
+    "/app/src/orders.js:1:2",
   ],
   ["nothing where the stack ends in the SDK", stackOf(`LiveOperation.start (${SDK}:10:5)`), undefined],
   ["nothing without a stack", "", undefined],

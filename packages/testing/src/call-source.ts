@@ -17,7 +17,7 @@ export function currentStack(): string {
 }
 
 /**
- * The place that called into the SDK: `/work/orders.ts:12:20`. `undefined` when the stack does not say.
+ * The place that called into the SDK: `/app/orders.ts:12:20`. `undefined` when the stack does not say.
  *
  * The SDK's own frames come first and are all in one directory, or in one file with everything else
  * after bundling; then the context's method is the last of them.

@@ -49,7 +49,7 @@ export type HistoryReplay =
       readonly recorded: string | undefined;
       /** What the code does there. */
       readonly actual: string | undefined;
-      /** Where the code asks for it, or what it asked for last: `/work/orders.ts:12:20`. */
+      /** Where the code asks for it, or what it asked for last: `/app/orders.ts:12:20`. */
       readonly source: string | undefined;
     };
 
