@@ -5,7 +5,7 @@
  */
 
 import type { Violation } from "./check";
-import type { Program } from "./program";
+import { hasOp, type Program } from "./program";
 
 interface KnownBug {
   /** Name of the regression. */
@@ -15,7 +15,14 @@ interface KnownBug {
   readonly avoids?: (program: Program) => Program;
 }
 
-export const KNOWN_BUGS: readonly KnownBug[] = [];
+export const KNOWN_BUGS: readonly KnownBug[] = [
+  {
+    // How long a hook takes is in no log, and neither is the end of a virtual child (found by program 9,864 of seed 101).
+    id: "slow-hooks-reorder-virtual-child",
+    avoids: (program) =>
+      hasOp(program.root, (op) => op.op === "child" && op.virtual) ? { ...program, plugin: "none" } : program,
+  },
+];
 
 export function isKnown({ invariant, what }: Violation): boolean {
   return KNOWN_BUGS.some(
