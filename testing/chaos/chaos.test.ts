@@ -11,7 +11,7 @@ describe("a SQLite file that several worker processes share", () => {
       executions: EXECUTIONS,
       workers: 3,
       seed: 7,
-      disturbEveryMs: 1000,
+      disturbEveryMs: 400,
       leaseMs: 1000,
       snapshotAfterBytes: 0,
       live: EXECUTIONS,
