@@ -8,12 +8,13 @@ import {
   type Fence,
   fencesIn,
   isChecked,
+  isTestFile,
   markingProblem,
   readFences,
   runnableFences,
 } from "./fences";
 import { type RunOutcome, runModules } from "./run-modules";
-import { isWholeModule, writeModules } from "./snippet-module";
+import { writeModules } from "./snippet-module";
 
 const workspaceDirectory = resolve(__dirname, "../..");
 const fences = readFences(workspaceDirectory);
@@ -28,6 +29,10 @@ const WRONG: Fence = {
   code: 'const answer = await context.step("ask", async () => 42);\nanswer.toUpperCase();\nreturn answer;\n',
   isDocstring: false,
 };
+
+const GUIDES_THAT_RUN = ["testing", "testing-crashes", "determinism", "changing-code"].map(
+  (name) => `docs/guides/${name}.md`,
+);
 
 const checked = [...fences.filter(isChecked), WRONG];
 const placeOf = ({ path, line }: Fence): string => `${path}:${line}`;
@@ -68,15 +73,22 @@ describe("the code in the documentation", () => {
     ]);
   });
 
+  it("runs, all of it, in the guides that are about running code", () => {
+    const resting = fences.filter(
+      ({ path, language, mode }) => GUIDES_THAT_RUN.includes(path) && language === "ts" && mode !== "run",
+    );
+    expect(resting.map(placeOf)).toEqual([]);
+  });
+
   it.each(runnable.map((fence) => [placeOf(fence), fence] as const))(
-    "%s prints what the text fence after it says",
+    "%s passes its tests, or prints what the text fence after it says",
     (place, fence) => {
-      expect(isWholeModule(fence.code)).toBe(true);
       const { output, failure } = outcomes.get(
         checked.findIndex((one) => placeOf(one) === place),
       ) as RunOutcome;
       if (failure !== undefined) throw new Error(failure);
-      expect(output).toBe(fence.output);
+      if (isTestFile(fence)) expect(output).toMatch(/^# pass [1-9]\d*\n# fail 0$/m);
+      else expect(output).toBe(fence.output);
     },
   );
 });
@@ -103,7 +115,7 @@ describe("fences", () => {
   it("run with the text fence that follows in the same file", () => {
     const text = "```ts run\na();\n```\n\n```text\n1\n```\n\n```ts run\nb();\n```\n";
     const outputs = runnableFences(fencesIn(text, "a.md")).map(({ output }) => output);
-    expect(outputs).toEqual(["1\n", undefined]);
+    expect(outputs).toEqual(["1\n", ""]);
   });
 
   it.each([

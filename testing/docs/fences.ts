@@ -2,7 +2,8 @@
  * Owns where code stands in the documentation: the fenced blocks of Markdown files and docstrings.
  *
  * A fence's info string is `ts`, `ts run` or `ts nocheck: <reason>`; a first line `// run` says `run`
- * as well. What a `run` fence prints stands in the `text` fence after it.
+ * as well. What a `run` fence prints stands in the `text` fence after it; without one it prints
+ * nothing. One that imports `node:test` is a test file: its tests pass.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -23,8 +24,7 @@ export interface Fence {
 
 /** A fence that runs, and what it must print. */
 export interface RunnableFence extends Fence {
-  /** `undefined`: the `text` fence is missing. */
-  readonly output: string | undefined;
+  readonly output: string;
 }
 
 const FENCE = /^( *)```([^\n`]*)\n((?:.*\n)*?)\1```[ \t]*$/gm;
@@ -101,7 +101,7 @@ export function runnableFences(fences: readonly Fence[]): RunnableFence[] {
   return fences.flatMap((fence, index) => {
     if (fence.language !== "ts" || fence.mode !== "run") return [];
     const next = fences[index + 1];
-    const output = next?.path === fence.path && next.language === "text" ? next.code : undefined;
+    const output = next?.path === fence.path && next.language === "text" ? next.code : "";
     return [{ ...fence, output }];
   });
 }
@@ -113,6 +113,10 @@ export function markingProblem({ language, mode }: Fence): string | undefined {
   const reason = /^nocheck: (.*)$/.exec(mode)?.[1] ?? "";
   if (reason.split(" ").length >= 3) return undefined;
   return `is marked "ts ${mode}"; write ts, ts run, or ts nocheck: with the reason why it cannot be compiled`;
+}
+
+export function isTestFile({ code }: Fence): boolean {
+  return /^import .* from "node:test";$/m.test(code);
 }
 
 export function isChecked({ language, mode }: Fence): boolean {

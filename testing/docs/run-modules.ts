@@ -63,9 +63,14 @@ function runProgram(projectDirectory: string, index: number): Promise<RunOutcome
   const cwd = join(projectDirectory, `work/${index}`);
   mkdirSync(cwd, { recursive: true });
   return new Promise((resolve) => {
-    execFile(process.execPath, [program], { cwd, timeout: RUN_LIMIT_MS }, (error, stdout, stderr) => {
-      const reason = error?.killed === true ? `did not end within ${RUN_LIMIT_MS} ms` : error?.message;
-      resolve({ output: stdout, failure: error === null ? undefined : `${reason}\n${stdout}${stderr}` });
-    });
+    execFile(
+      process.execPath,
+      ["--test-reporter=tap", program],
+      { cwd, timeout: RUN_LIMIT_MS },
+      (error, stdout, stderr) => {
+        const reason = error?.killed === true ? `did not end within ${RUN_LIMIT_MS} ms` : error?.message;
+        resolve({ output: stdout, failure: error === null ? undefined : `${reason}\n${stdout}${stderr}` });
+      },
+    );
   });
 }

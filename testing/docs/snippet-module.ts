@@ -4,8 +4,9 @@
  * A fence with an `import` is a whole module and has to stand on its own; from `./name.js` it imports
  * an earlier whole module of its page. Any other is a fragment: it becomes the body of an async
  * function, and names that it does not declare come from the file of its docstring, from `ambient.ts`
- * and from the packages' public exports, in this order. What stands around the code takes one line,
- * so that positions can be told in terms of the documentation.
+ * and from the packages' public exports, in this order. A fragment that runs is the body of a handler
+ * and has the names of `running.ts` instead. What stands before the code takes one line, so that
+ * positions can be told in terms of the documentation.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -63,7 +64,8 @@ function fragmentModule(fence: Fence, sources: NameSources): string {
     /^export (?=(async|abstract|class|const|enum|function|interface|let|type) )/gm,
     "",
   );
-  return `${importsFor(body, sources)}export async function snippet() {\n${body}\n}\n`;
+  const run = fence.mode === "run" ? "await runFragment(snippet);\n" : "";
+  return `${importsFor(`${body}${run}`, sources)}export async function snippet() {\n${body}\n}\n${run}`;
 }
 
 function importsFor(code: string, sources: NameSources): string {
@@ -78,10 +80,12 @@ function importsFor(code: string, sources: NameSources): string {
 /** Where the names of a fragment come from. */
 function nameSources(workspaceDirectory: string): (fence: Fence) => NameSources {
   const read = (path: string): string => readFileSync(join(workspaceDirectory, path), "utf8");
-  const ambient = {
-    specifier: `${ROOT}/testing/docs/ambient`,
-    names: declaredNames(read("testing/docs/ambient.ts")),
-  };
+  const source = (path: string): NameSources[number] => ({
+    specifier: `${ROOT}/${path.replace(/\.ts$/, "")}`,
+    names: declaredNames(read(path)),
+  });
+  const ambient = source("testing/docs/ambient.ts");
+  const running = source("testing/docs/running.ts");
   // The SDK first: it exports names of the protocol again.
   const packages = [...packageFolders(workspaceDirectory)]
     .sort(([a], [b]) => Number(b === "sdk") - Number(a === "sdk"))
@@ -90,9 +94,8 @@ function nameSources(workspaceDirectory: string): (fence: Fence) => NameSources 
       names: declaredNames(read(`${folder}/src/index.ts`)),
     }));
   return (fence) => {
-    if (!fence.isDocstring) return [ambient, ...packages];
-    const specifier = `${ROOT}/${fence.path.replace(/\.ts$/, "")}`;
-    return [{ specifier, names: declaredNames(read(fence.path)) }, ambient, ...packages];
+    const own = fence.isDocstring ? [source(fence.path)] : [];
+    return [...own, fence.mode === "run" ? running : ambient, ...packages];
   };
 }
 
