@@ -11,7 +11,7 @@ const CALLS: [string, (context: DurableContext) => unknown, string, string][] = 
     "parallel with an unknown threshold",
     (c) => c.parallel([none], { completionConfig: wrong({ minSucessful: 1 }) }),
     "TIDEMARK_BATCH_CONFIG",
-    "completionConfig.minSucessful is not a field; use minSuccessful, ",
+    "completionConfig.minSucessful is not an option; did you mean minSuccessful? Options: minSuccessful, ",
   ],
   [
     "map with a text that is no nesting",

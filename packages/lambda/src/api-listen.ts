@@ -1,9 +1,10 @@
 /** Owns the HTTP server of Node.js in front of an API: bodies are read up to a limit, answers are sent. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { OptionNames } from "@tidemark/protocol";
 import { ApiError, errorResponse } from "./api-errors.js";
 import type { DurableApi } from "./api-server.js";
-import { wholeNumber } from "./options.js";
+import { requireNames, wholeNumber } from "./options.js";
 
 export interface ServeOptions {
   /** Default 0: one that is free. */
@@ -13,6 +14,8 @@ export interface ServeOptions {
   /** Largest body of a request. Default 8 MB: the payloads of Lambda, and what is around them. */
   readonly maxRequestBytes?: number | undefined;
 }
+
+const NAMES: OptionNames<ServeOptions> = { port: true, host: true, maxRequestBytes: true };
 
 export interface ServedApi {
   /** For `endpoint` of a `LambdaClient`, and for `AWS_ENDPOINT_URL_LAMBDA`. */
@@ -35,6 +38,7 @@ export async function serveApi(
   api: Pick<DurableApi, "fetch">,
   options: ServeOptions = {},
 ): Promise<ServedApi> {
+  requireNames("serveApi", options, NAMES);
   const { host = "127.0.0.1" } = options;
   const port = wholeNumber("port", options.port ?? 0, 0);
   const maxBytes = wholeNumber("maxRequestBytes", options.maxRequestBytes ?? 8 * 1024 * 1024, 1);

@@ -11,6 +11,7 @@ import {
   executionIdOf,
   type HistoryEvent,
   isTerminal,
+  type OptionNames,
   READS_STAND_INS,
 } from "@tidemark/protocol";
 import {
@@ -31,7 +32,7 @@ import { listExecutions } from "./api-list.js";
 import { itemsOf, MAX_PAGE_BYTES, marker, pageOf, readMarker } from "./api-pages.js";
 import { errorIn, jsonIn, pathOf } from "./api-request.js";
 import { wireError, wireEvent, wireExecution, withSeconds } from "./api-shapes.js";
-import { optionError, reporter } from "./options.js";
+import { optionError, reporter, requireNames } from "./options.js";
 
 export interface DurableApiOptions {
   readonly store: ExecutionStore;
@@ -65,6 +66,26 @@ export interface DurableApiOptions {
   readonly onError?: ((error: unknown) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
+
+const NAMES: OptionNames<DurableApiOptions> = {
+  store: true,
+  functions: true,
+  authorize: true,
+  timeout: true,
+  retention: true,
+  firstPage: true,
+  concurrency: true,
+  leaseMs: true,
+  maxBarrenInvocations: true,
+  drainMs: true,
+  onError: true,
+  clock: true,
+};
+
+const FIRST_PAGE_NAMES: OptionNames<NonNullable<DurableApiOptions["firstPage"]>> = {
+  items: true,
+  bytes: true,
+};
 
 /** An API that is served. It answers before it is started; functions run from then on. */
 export interface DurableApi {
@@ -100,7 +121,10 @@ const ENDING_MS = 30_000;
  * ```
  */
 export function durableApi(options: DurableApiOptions): DurableApi {
-  if (options?.store === undefined) throw optionError("store is missing; pass an ExecutionStore");
+  requireNames("durableApi", options, NAMES);
+  if (options.firstPage !== undefined)
+    requireNames("durableApi", options.firstPage, FIRST_PAGE_NAMES, "firstPage");
+  if (options.store === undefined) throw optionError("store is missing; pass an ExecutionStore");
   return new ApiServer(options);
 }
 

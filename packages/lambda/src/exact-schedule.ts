@@ -6,10 +6,10 @@
  */
 
 import { createHash } from "node:crypto";
-import { TidemarkError } from "@tidemark/protocol";
+import { type OptionNames, TidemarkError } from "@tidemark/protocol";
 import { loadOptionalPeer } from "@tidemark/sdk";
 import type { WakeUp } from "./lambda-invoke.js";
-import { optionError, wholeNumber } from "./options.js";
+import { optionError, requireNames, wholeNumber } from "./options.js";
 import { wakeUpEvent } from "./wake-up-event.js";
 
 /** An execution that has suspended, and until when. Times in milliseconds since 1970. */
@@ -44,6 +44,14 @@ export interface ExactScheduleOptions {
   readonly client?: SchedulerSender | undefined;
 }
 
+const NAMES: OptionNames<ExactScheduleOptions> = {
+  roleArn: true,
+  target: true,
+  groupName: true,
+  withinMs: true,
+  client: true,
+};
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 const SECOND_MS = 1000;
 
@@ -73,6 +81,7 @@ const CLIENT_CONFIG = {
  * ```
  */
 export function exactSchedule(options: ExactScheduleOptions): Schedule {
+  requireNames("exactSchedule", options, NAMES);
   const { roleArn, target, groupName = "default" } = options;
   if (typeof roleArn !== "string" || !roleArn.startsWith("arn:"))
     throw optionError(

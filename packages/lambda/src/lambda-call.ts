@@ -1,7 +1,7 @@
 /** Owns the requests that call Lambda functions for executions, with what their failures say: has the function run? */
 
 import { createHash } from "node:crypto";
-import type { TidemarkError } from "@tidemark/protocol";
+import type { OptionNames, TidemarkError } from "@tidemark/protocol";
 import { type DurableLambdaHandler, type LambdaSender, lambdaConnection } from "@tidemark/sdk";
 import {
   type CalledFunctionOptions,
@@ -14,6 +14,7 @@ import {
   UNKNOWN_OUTCOME,
 } from "./called-function.js";
 import { invokeError } from "./lambda-invoke.js";
+import { requireNames } from "./options.js";
 
 export interface DurableLambdaOptions {
   /** A `LambdaClient`. Default: one with the AWS SDK's own configuration, made at the first request. */
@@ -27,6 +28,9 @@ export interface PlainLambdaOptions extends CalledFunctionOptions {
    */
   readonly client?: LambdaSender | undefined;
 }
+
+const DURABLE_NAMES: OptionNames<DurableLambdaOptions> = { client: true };
+const PLAIN_NAMES: OptionNames<PlainLambdaOptions> = { client: true, isIdempotent: true };
 
 /** A function may take 15 minutes. Source: Lambda quotas, function timeout. */
 const CALL_CONFIG = {
@@ -82,6 +86,7 @@ interface ExecutionAnswer {
  * ```
  */
 export function plainLambda(target: string, options: PlainLambdaOptions = {}): DurableLambdaHandler {
+  requireNames("plainLambda", options, PLAIN_NAMES);
   const connect = connection(target, options.client, CALL_CONFIG);
   return calledFunction(async (payload, executionId): Promise<CallOutcome> => {
     const { client, module } = await connect();
@@ -111,6 +116,7 @@ export function plainLambda(target: string, options: PlainLambdaOptions = {}): D
  * ```
  */
 export function durableLambda(target: string, options: DurableLambdaOptions = {}): DurableLambdaHandler {
+  requireNames("durableLambda", options, DURABLE_NAMES);
   const connect = connection(target, options.client);
   return calledDurableFunction({
     async start(payload, executionId) {

@@ -1,13 +1,17 @@
 /** Owns how a function that runs elsewhere is invoked for an execution: a real Lambda function, synchronously. */
 
+import type { OptionNames } from "@tidemark/protocol";
 import type { DurableHandler } from "@tidemark/runtime";
 import { type LambdaSender, lambdaConnection } from "@tidemark/sdk";
 import { invokeError } from "./lambda-invoke.js";
+import { requireNames } from "./options.js";
 
 export interface LambdaFunctionOptions {
   /** A `LambdaClient`. Default: one with the AWS SDK's own configuration that waits for as long as a function may take. */
   readonly client?: LambdaSender | undefined;
 }
+
+const NAMES: OptionNames<LambdaFunctionOptions> = { client: true };
 
 interface Answer {
   readonly FunctionError?: string;
@@ -29,6 +33,7 @@ const CONFIG = { requestHandler: { connectionTimeout: 5000, requestTimeout: 15 *
  * ```
  */
 export function lambdaFunction(target: string, options: LambdaFunctionOptions = {}): DurableHandler {
+  requireNames("lambdaFunction", options, NAMES);
   const connect = lambdaConnection<"InvokeCommand">(options.client, {
     missing: (name) => `function ${target} is to be invoked and ${name} is not installed; install it`,
     config: CONFIG,

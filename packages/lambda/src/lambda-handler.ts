@@ -10,6 +10,7 @@ import {
   type ExecutionHead,
   type ExecutionStatus,
   isTerminal,
+  type OptionNames,
   TidemarkError,
 } from "@tidemark/protocol";
 import {
@@ -31,6 +32,7 @@ import {
   type OpenStore,
   remainingTime,
   reporter,
+  requireNames,
   wholeNumber,
 } from "./options.js";
 import { type WakeUpEvent, wokenExecutionId } from "./wake-up-event.js";
@@ -88,6 +90,28 @@ export interface LambdaHandlerOptions<Event = unknown> {
   readonly clock?: Clock | undefined;
 }
 
+const NAMES: OptionNames<LambdaHandlerOptions> = {
+  store: true,
+  functionName: true,
+  handler: true,
+  functions: true,
+  key: true,
+  input: true,
+  answer: true,
+  timeout: true,
+  retention: true,
+  inlineWaitMs: true,
+  handOverMs: true,
+  drainMs: true,
+  leaseMs: true,
+  maxBarrenInvocations: true,
+  snapshotAfterBytes: true,
+  invoke: true,
+  schedule: true,
+  onError: true,
+  clock: true,
+};
+
 /** How an execution stands when its event is answered. */
 export interface LambdaAnswer {
   readonly executionId: string;
@@ -124,6 +148,7 @@ export type LambdaHandler<Event = unknown> = (
  * ```
  */
 export function lambdaHandler<Event = unknown>(options: LambdaHandlerOptions<Event>): LambdaHandler<Event> {
+  requireNames("lambdaHandler", options, NAMES);
   const { functionName, clock = systemClock } = options;
   const onError = reporter(options.onError);
   const functions = new Map(
@@ -196,7 +221,8 @@ class Runner<Event> {
     this.#store = store;
     // What it starts itself it runs itself.
     this.#client = new DurableClient({ store, clock: options.clock });
-    this.#waking = wakingStore(store, options);
+    const { invoke, onError } = options;
+    this.#waking = wakingStore(store, { invoke, onError });
     this.#wakeIfDue = wakeWith(options);
   }
 
@@ -259,12 +285,24 @@ class Runner<Event> {
     { executionId, functionName }: Pick<ExecutionHead, "executionId" | "functionName">,
     time: InvocationTime,
   ): Promise<ExecutionHead | undefined> {
-    const { clock, hosted } = this.#options;
+    const { clock, hosted, handOverMs, inlineWaitMs, leaseMs } = this.#options;
+    const { maxBarrenInvocations, snapshotAfterBytes, onError } = this.#options;
     const fn = hosted.get(functionName);
     if (fn === undefined) throw otherFunction(executionId, functionName, [...hosted.keys()]);
-    const run = { ...this.#options, store: this.#waking, executionId, fn, ...time };
     for (;;) {
-      const hasRun = await runExecution(run);
+      const hasRun = await runExecution({
+        store: this.#waking,
+        executionId,
+        fn,
+        clock,
+        handOverMs,
+        inlineWaitMs,
+        leaseMs,
+        maxBarrenInvocations,
+        snapshotAfterBytes,
+        onError,
+        ...time,
+      });
       const head = await this.#store.head(executionId);
       if (head === undefined) return undefined;
       if (!isDue(head, clock.nowMs())) {

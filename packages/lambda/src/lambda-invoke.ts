@@ -1,7 +1,8 @@
 /** Owns the request that wakes a Lambda function, and what its failures mean. */
 
-import { TidemarkError, valueText } from "@tidemark/protocol";
+import { type OptionNames, TidemarkError, valueText } from "@tidemark/protocol";
 import { type LambdaSender, lambdaConnection } from "@tidemark/sdk";
+import { requireNames } from "./options.js";
 import { wakeUpEvent } from "./wake-up-event.js";
 
 /** An execution that is due, and the function that it is of. */
@@ -23,6 +24,8 @@ export interface LambdaInvokeOptions {
   readonly target?: ((functionName: string) => string) | undefined;
 }
 
+const NAMES: OptionNames<LambdaInvokeOptions> = { client: true, target: true };
+
 /**
  * A wake-up is on the way of a checkpoint, and a connection that was frozen with its sandbox may be dead without knowing:
  * give up soon, and try another one. The request is accepted within milliseconds.
@@ -35,7 +38,7 @@ const CONFIG = {
  * Wakes executions with asynchronous invocations (`InvocationType: "Event"`) of their Lambda functions. The role needs
  * `lambda:InvokeFunction` on them.
  *
- * @throws TidemarkError from what it gives: `TIDEMARK_LAMBDA_ACCESS`, `TIDEMARK_LAMBDA_FUNCTION`,
+ * @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS`; from what it gives: `TIDEMARK_LAMBDA_ACCESS`, `TIDEMARK_LAMBDA_FUNCTION`,
  * `TIDEMARK_LAMBDA_THROTTLED`, `TIDEMARK_LAMBDA_RECURSION`, `TIDEMARK_LAMBDA_INVOKE`, `TIDEMARK_LAMBDA_CLIENT`.
  * @example
  * ```ts
@@ -44,6 +47,7 @@ const CONFIG = {
  * ```
  */
 export function lambdaInvoke(options: LambdaInvokeOptions = {}): Invoke {
+  requireNames("lambdaInvoke", options, NAMES);
   const connect = lambdaConnection<"InvokeCommand">(options.client, {
     missing: (name) =>
       `a Lambda function is to be invoked and ${name} is not installed; install it, or pass an invoke of your own`,

@@ -1,6 +1,6 @@
 /** Owns what the handlers have in common: the store of a sandbox, reports, and the check of options. */
 
-import { TidemarkError, valueText } from "@tidemark/protocol";
+import { requireOptionNames, TidemarkError, valueText } from "@tidemark/protocol";
 import type { LambdaContext } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
 
@@ -67,6 +67,16 @@ export function reporter(onError: ((error: unknown) => void) | undefined): (erro
       console.error("[tidemark] onError threw", thrown, "for", error);
     }
   };
+}
+
+/** @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS` when `who` does not know an option. */
+export function requireNames(
+  who: string,
+  options: unknown,
+  names: Readonly<Record<string, true>>,
+  field?: string,
+): void {
+  requireOptionNames(options, names, (problem) => optionError(`${who}: ${problem}`), field);
 }
 
 /** @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS`. */

@@ -4,7 +4,7 @@
  * It keeps nothing between runs, and may run twice at a time: a wake-up too many does nothing.
  */
 
-import { valueText } from "@tidemark/protocol";
+import { type OptionNames, valueText } from "@tidemark/protocol";
 import { type Clock, systemClock } from "@tidemark/runtime";
 import type { ExecutionStore } from "@tidemark/store";
 import { type Invoke, lambdaInvoke } from "./lambda-invoke.js";
@@ -15,6 +15,7 @@ import {
   optionError,
   remainingTime,
   reporter,
+  requireNames,
   wholeNumber,
 } from "./options.js";
 
@@ -35,6 +36,17 @@ export interface WakerHandlerOptions {
   readonly onError?: ((error: unknown) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
+
+const NAMES: OptionNames<WakerHandlerOptions> = {
+  store: true,
+  functions: true,
+  invoke: true,
+  concurrency: true,
+  pageSize: true,
+  stopMs: true,
+  onError: true,
+  clock: true,
+};
 
 /** What one run of the waker did. */
 export interface WakerResult {
@@ -77,6 +89,7 @@ const PURGE_LIMIT = 100;
  * ```
  */
 export function wakerHandler(options: WakerHandlerOptions): WakerHandler {
+  requireNames("wakerHandler", options, NAMES);
   const { functions, invoke = lambdaInvoke(), clock = systemClock } = options;
   const onError = reporter(options.onError);
   if (!Array.isArray(functions) || functions.length === 0)

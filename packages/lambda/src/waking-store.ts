@@ -5,10 +5,10 @@
  * finds what it was for.
  */
 
-import { type ExecutionHead, isTerminal } from "@tidemark/protocol";
+import { type ExecutionHead, isTerminal, type OptionNames } from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
 import { type Invoke, lambdaInvoke } from "./lambda-invoke.js";
-import { reporter } from "./options.js";
+import { reporter, requireNames } from "./options.js";
 
 export interface WakingStoreOptions {
   /** Default: {@link lambdaInvoke} with its own defaults. */
@@ -17,11 +17,14 @@ export interface WakingStoreOptions {
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
+const NAMES: OptionNames<WakingStoreOptions> = { invoke: true, onError: true };
+
 /**
  * The same store, but what a write through it makes due is woken at once: the execution that is started or resumed or
  * whose callback is completed, and the caller of one that ends. The write settles when the wake-up has been accepted,
  * so that nothing is left to do when a Lambda function returns.
  *
+ * @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS`.
  * @example
  * ```ts
  * const client = new DurableClient({ store: wakingStore(store) });
@@ -32,6 +35,7 @@ export function wakingStore<Store extends ExecutionStore>(
   store: Store,
   options: WakingStoreOptions = {},
 ): Store {
+  requireNames("wakingStore", options, NAMES);
   const changes = wakingWrites(store, wakeWith(options));
   return new Proxy(store, {
     get(target, property) {

@@ -16,7 +16,7 @@ import {
   type S3ClientConfig,
   type _Error as S3DeleteError,
 } from "@aws-sdk/client-s3";
-import { TidemarkError } from "@tidemark/protocol";
+import { type OptionNames, requireOptionNames, TidemarkError } from "@tidemark/protocol";
 import type { PayloadStore, StoredPayload } from "@tidemark/store";
 import { type Attempt, Attempts } from "./attempts.js";
 import { type Access, explained, isPassing } from "./s3-errors.js";
@@ -41,6 +41,20 @@ export interface S3PayloadStoreOptions {
     readonly keyId?: string;
   };
 }
+
+const NAMES: OptionNames<S3PayloadStoreOptions> = {
+  bucket: true,
+  prefix: true,
+  client: true,
+  clientConfig: true,
+  retryTimeoutMs: true,
+  serverSideEncryption: true,
+};
+
+const ENCRYPTION_NAMES: OptionNames<NonNullable<S3PayloadStoreOptions["serverSideEncryption"]>> = {
+  algorithm: true,
+  keyId: true,
+};
 
 const MAX_PREFIX_LENGTH = 256;
 
@@ -72,8 +86,11 @@ export class S3PayloadStore implements PayloadStore {
 
   /** @throws TidemarkError `TIDEMARK_PAYLOAD_OPTIONS`. */
   constructor(options: S3PayloadStoreOptions) {
+    requireOptionNames(options, NAMES, optionsError);
     const { bucket, prefix = "", client, clientConfig = {}, serverSideEncryption } = options;
     const { retryTimeoutMs = 10_000 } = options;
+    if (serverSideEncryption !== undefined)
+      requireOptionNames(serverSideEncryption, ENCRYPTION_NAMES, optionsError, "serverSideEncryption");
     if (typeof bucket !== "string" || bucket === "") {
       throw optionsError(`bucket is ${JSON.stringify(bucket)}; pass the name of a bucket`);
     }

@@ -63,6 +63,7 @@ export {
   type WireTimestamp,
   type WireWaitDetails,
 } from "./operation.js";
+export { type OptionNames, optionsProblem, requireOptionNames } from "./option-names.js";
 export type { InvokeOutcome, OutsideEvent } from "./outside-event.js";
 export {
   formatStandIn,

@@ -19,7 +19,7 @@ import {
   validateExecutionName,
   valueText,
 } from "@tidemark/protocol";
-import { type Duration, durationSeconds, errorFromObject, errorObjectOf } from "@tidemark/sdk";
+import { durationSeconds, errorFromObject, errorObjectOf } from "@tidemark/sdk";
 import {
   type ExecutionStore,
   type ListRequest,
@@ -29,6 +29,14 @@ import {
   settleKey,
   wholeLog,
 } from "@tidemark/store";
+import {
+  type DurableClientOptions,
+  type HistoryOptions,
+  type ListOptions,
+  type ResultOptions,
+  requireClientOptions,
+  type StartOptions,
+} from "./client-options.js";
 import { type Clock, systemClock } from "./clock.js";
 import { describe, type ExecutionDescription, readable } from "./description.js";
 import { fenceOff } from "./fence.js";
@@ -38,42 +46,10 @@ import { isFunctionName } from "./registration.js";
 import { requireStore } from "./require-store.js";
 import { uniqueId } from "./unique-id.js";
 
-export interface DurableClientOptions {
-  readonly store: ExecutionStore;
-  readonly clock?: Clock;
-}
-
-export interface StartOptions {
-  /** A JSON value. Default: none, and the handler gets `{}`. */
-  readonly input?: unknown;
-  /**
-   * Makes the start idempotent: the same function and name are the same execution. 1 to 64 of the
-   * characters A-Z a-z 0-9 _ -. Default: none, and every start is a new execution.
-   */
-  readonly name?: string;
-  /** How long the execution may take. Default 366 days. */
-  readonly timeout?: Duration;
-  /** How long it is kept after its end. Default 14 days. */
-  readonly retention?: Duration;
-}
-
 export interface StartedExecution {
   readonly executionId: string;
   /** False when the name had been started before with the same input. */
   readonly created: boolean;
-}
-
-export interface ListOptions {
-  readonly functionName?: string;
-  readonly status?: ExecutionStatus;
-  readonly startedAfter?: Date;
-  readonly startedBefore?: Date;
-  /** Default: newest first. */
-  readonly oldestFirst?: boolean;
-  /** 1 to 1000. Default 100. */
-  readonly limit?: number;
-  /** From the previous page. */
-  readonly cursor?: string;
 }
 
 /** Default of the Lambda durable API. */
@@ -113,7 +89,8 @@ export class DurableClient {
 
   /** @throws TidemarkError `TIDEMARK_CLIENT_CONFIG`. */
   constructor(options: DurableClientOptions) {
-    this.#store = requireStore(options?.store, "TIDEMARK_CLIENT_CONFIG");
+    requireClientOptions("DurableClient", options);
+    this.#store = requireStore(options.store, "TIDEMARK_CLIENT_CONFIG");
     this.#clock = options.clock ?? systemClock;
     this.#lookAgain = new LookAgain(this.#clock);
   }
@@ -122,9 +99,10 @@ export class DurableClient {
    * Starts an execution; a worker that has the function runs it.
    *
    * @throws TidemarkError `TIDEMARK_UNKNOWN_FUNCTION`, `TIDEMARK_EXECUTION_EXISTS` (the name has been started with
-   * another input), `TIDEMARK_EXECUTION_NAME`, `TIDEMARK_INPUT`, `TIDEMARK_DURATION`.
+   * another input), `TIDEMARK_EXECUTION_NAME`, `TIDEMARK_INPUT`, `TIDEMARK_DURATION`, `TIDEMARK_CLIENT_CONFIG`.
    */
   async start(functionName: string, options: StartOptions = {}): Promise<StartedExecution> {
+    requireClientOptions("start", options);
     const input = inputText(options.input);
     if (options.name !== undefined) validateExecutionName(options.name);
     const timeoutMs = durationSeconds(options.timeout ?? { days: TIMEOUT_DAYS }, "timeout") * 1000;
@@ -163,7 +141,8 @@ export class DurableClient {
    * @throws ExecutionFailedError when it failed, timed out or was stopped.
    * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`; `TIDEMARK_RESULT_TIMEOUT` after `timeoutMs`, if given.
    */
-  async result<T = unknown>(executionId: string, options: { readonly timeoutMs?: number } = {}): Promise<T> {
+  async result<T = unknown>(executionId: string, options: ResultOptions = {}): Promise<T> {
+    requireClientOptions("result", options);
     const id = executionIdOf(executionId);
     const deadlineMs = this.#clock.nowMs() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
     for (;;) {
@@ -192,11 +171,10 @@ export class DurableClient {
   /**
    * What has happened, as events.
    *
-   * @param options.payloads `false` leaves payloads out that are kept elsewhere or encoded, and marks them
-   * as `Truncated`, instead of reading them. Default `true`.
    * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`.
    */
-  async history(executionId: string, options: { readonly payloads?: boolean } = {}): Promise<HistoryEvent[]> {
+  async history(executionId: string, options: HistoryOptions = {}): Promise<HistoryEvent[]> {
+    requireClientOptions("history", options);
     const id = executionIdOf(executionId);
     const head = await this.#head(id);
     const events = historyOf(head, await wholeLog(this.#store, id));
@@ -216,6 +194,7 @@ export class DurableClient {
 
   /** Lists executions. Payloads that are kept elsewhere or encoded are not read: see `large`. @throws TidemarkError `TIDEMARK_LIST_LIMIT`, `TIDEMARK_CURSOR`. */
   async list(options: ListOptions = {}): Promise<{ executions: ExecutionDescription[]; cursor?: string }> {
+    requireClientOptions("list", options);
     const limit = options.limit ?? 100;
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
       throw new TidemarkError(

@@ -1,11 +1,11 @@
-export {
-  DurableClient,
-  type DurableClientOptions,
-  ExecutionFailedError,
-  type ListOptions,
-  type StartedExecution,
-  type StartOptions,
-} from "./client.js";
+export { DurableClient, ExecutionFailedError, type StartedExecution } from "./client.js";
+export type {
+  DurableClientOptions,
+  HistoryOptions,
+  ListOptions,
+  ResultOptions,
+  StartOptions,
+} from "./client-options.js";
 export { type Clock, systemClock } from "./clock.js";
 export type { ExecutionDescription, LargePayload } from "./description.js";
 export type { DurableHandler, PlainHandler, RegisteredFunction } from "./invocation.js";

@@ -4,7 +4,13 @@
  * The lease never reaches far beyond the deadline, so that others take over soon when the process is gone or frozen.
  */
 
-import type { ErrorObject, ExecutionHead } from "@tidemark/protocol";
+import {
+  type ErrorObject,
+  type ExecutionHead,
+  type OptionNames,
+  requireOptionNames,
+  TidemarkError,
+} from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
 import { type Clock, systemClock } from "./clock.js";
 import { Invocation, type RegisteredFunction } from "./invocation.js";
@@ -42,6 +48,22 @@ export interface RunExecutionOptions {
   readonly clock?: Clock | undefined;
 }
 
+const NAMES: OptionNames<RunExecutionOptions> = {
+  store: true,
+  executionId: true,
+  fn: true,
+  deadlineMs: true,
+  handOverMs: true,
+  drainMs: true,
+  leaseMs: true,
+  inlineWaitMs: true,
+  startDelayMs: true,
+  maxBarrenInvocations: true,
+  snapshotAfterBytes: true,
+  onError: true,
+  clock: true,
+};
+
 /** Clocks differ, and the last write may be under way. */
 const LEASE_MARGIN_MS = 1000;
 
@@ -68,7 +90,7 @@ const SUPERSEDED: ErrorObject = {
  *
  * How it ended is on the head: `store.head(executionId)`.
  *
- * @throws whatever the store throws; the lease then runs out, and the execution is due.
+ * @throws TidemarkError `TIDEMARK_WORKER_CONFIG` for an unknown option; whatever the store throws; the lease then runs out, and the execution is due.
  * @example
  * ```ts
  * const deadlineMs = systemClock.nowMs() + 60_000;
@@ -78,6 +100,11 @@ const SUPERSEDED: ErrorObject = {
  * ```
  */
 export async function runExecution(options: RunExecutionOptions): Promise<boolean> {
+  requireOptionNames(
+    options,
+    NAMES,
+    (problem) => new TidemarkError("TIDEMARK_WORKER_CONFIG", `runExecution: ${problem}`),
+  );
   const { store, executionId, fn, deadlineMs, drainMs = 0, clock = systemClock } = options;
   const handOverAtMs = deadlineMs - options.handOverMs;
   const nowMs = clock.nowMs();

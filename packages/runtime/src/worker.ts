@@ -5,7 +5,14 @@
  * the worker's own store object is seen at once; changes by other processes when the store tells.
  */
 
-import { type ErrorObject, type ExecutionHead, TidemarkError, valueText } from "@tidemark/protocol";
+import {
+  type ErrorObject,
+  type ExecutionHead,
+  type OptionNames,
+  requireOptionNames,
+  TidemarkError,
+  valueText,
+} from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
 import { WORKER_STOPPED } from "./barren.js";
 import { type Clock, systemClock } from "./clock.js";
@@ -42,6 +49,20 @@ export interface WorkerOptions {
   readonly onError?: (error: unknown) => void;
   readonly clock?: Clock;
 }
+
+const NAMES: OptionNames<WorkerOptions> = {
+  store: true,
+  functions: true,
+  concurrency: true,
+  leaseMs: true,
+  inlineWaitMs: true,
+  maxBarrenInvocations: true,
+  snapshotAfterBytes: true,
+  drainOnSigterm: true,
+  drainMs: true,
+  onError: true,
+  clock: true,
+};
 
 /** Renew at a third of the lease, so that one lost heartbeat is harmless. */
 const RENEWALS_PER_LEASE = 3;
@@ -103,9 +124,11 @@ export class Worker {
   #ignoreSigterm: (() => void) | undefined;
   #idleListeners: (() => void)[] = [];
 
+  /** @throws TidemarkError `TIDEMARK_WORKER_CONFIG`, `TIDEMARK_FUNCTION_NAME`, `TIDEMARK_HANDLER`. */
   constructor(options: WorkerOptions) {
+    requireOptionNames(options, NAMES, configError);
     this.#options = options;
-    this.#store = requireStore(options?.store, "TIDEMARK_WORKER_CONFIG");
+    this.#store = requireStore(options.store, "TIDEMARK_WORKER_CONFIG");
     this.#clock = options.clock ?? systemClock;
     this.id = uniqueId(this.#clock.nowMs());
     this.#concurrency = wholeNumber("concurrency", options.concurrency ?? 100, 1);
@@ -117,8 +140,7 @@ export class Worker {
     this.#onError = harmless(options.onError ?? ((error) => console.error("[tidemark]", error)));
     const functions = Object.entries(Object(options.functions) as WorkerOptions["functions"]);
     if (functions.length === 0) {
-      throw new TidemarkError(
-        "TIDEMARK_WORKER_CONFIG",
+      throw configError(
         `functions is ${valueText(options.functions)}; pass an object of at least one function by name`,
       );
     }
@@ -344,10 +366,11 @@ function bytesOf(value: number): number {
 
 function wholeNumber(field: string, value: number, least: number): number {
   if (Number.isInteger(value) && value >= least) return value;
-  throw new TidemarkError(
-    "TIDEMARK_WORKER_CONFIG",
-    `${field} is ${valueText(value)}; pass a whole number of at least ${least}`,
-  );
+  throw configError(`${field} is ${valueText(value)}; pass a whole number of at least ${least}`);
+}
+
+function configError(problem: string): TidemarkError {
+  return new TidemarkError("TIDEMARK_WORKER_CONFIG", problem);
 }
 
 function notGivenBack(executionIds: readonly string[]): TidemarkError {

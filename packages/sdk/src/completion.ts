@@ -1,5 +1,6 @@
 /** Owns when a batch is complete and why: thresholds, predicates and their order. */
 
+import { type OptionNames, optionsProblem } from "@tidemark/protocol";
 import { notADecision } from "./arguments.js";
 import { BatchItemStatus } from "./batch-result.js";
 import type { CompletionReason } from "./errors.js";
@@ -161,7 +162,12 @@ export function batchStatus(
 
 const THRESHOLDS = ["minSuccessful", "toleratedFailureCount", "toleratedFailurePercentage"] as const;
 
-const FIELDS: readonly string[] = [...THRESHOLDS, "shouldComplete"];
+const NAMES: OptionNames<CompletionConfig> = {
+  minSuccessful: true,
+  toleratedFailureCount: true,
+  toleratedFailurePercentage: true,
+  shouldComplete: true,
+};
 
 /** What is wrong with the choices of a batch: the field, the value and what to do. `undefined` when nothing is. */
 export function batchProblem(
@@ -173,15 +179,10 @@ export function batchProblem(
     return `maxConcurrency is ${JSON.stringify(maxConcurrency)}; pass a whole number of at least 1, or leave it out for no limit`;
   }
   if (completion === undefined) return undefined;
-  if (typeof completion !== "object" || completion === null) {
-    return `completionConfig is ${JSON.stringify(completion)}; pass an object`;
-  }
-  return completionProblem(completion);
+  return optionsProblem(completion, NAMES, "completionConfig") ?? completionProblem(completion);
 }
 
 function completionProblem(config: CompletionConfig): string | undefined {
-  const unknown = Object.keys(config).find((field) => !FIELDS.includes(field));
-  if (unknown !== undefined) return `completionConfig.${unknown} is not a field; use ${FIELDS.join(", ")}`;
   const given = THRESHOLDS.filter((field) => config[field] !== undefined);
   if (config.shouldComplete !== undefined) {
     if (typeof config.shouldComplete !== "function")

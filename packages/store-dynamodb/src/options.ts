@@ -1,6 +1,7 @@
 /** Owns what a caller may say when it opens a store, and what goes without saying. */
 
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { type OptionNames, requireOptionNames } from "@tidemark/protocol";
 import type { Payloads } from "@tidemark/store";
 import { optionsError } from "./store-errors.js";
 
@@ -56,6 +57,17 @@ export interface ResolvedOptions {
   readonly payloads: Payloads | undefined;
 }
 
+const NAMES: OptionNames<DynamoDbStoreOptions> = {
+  tableName: true,
+  client: true,
+  shards: true,
+  pollIntervalMs: true,
+  retryTimeoutMs: true,
+  closeTimeoutMs: true,
+  expiry: true,
+  payloads: true,
+};
+
 const MAX_SHARDS = 256;
 const MIN_POLL_INTERVAL_MS = 50;
 
@@ -64,6 +76,7 @@ const TABLE_NAME = /^([A-Za-z0-9_.-]{3,255}|arn:[^\s]{10,1000})$/;
 
 /** @throws TidemarkError `TIDEMARK_STORE_OPTIONS`. */
 export function resolveOptions(options: DynamoDbStoreOptions): ResolvedOptions {
+  requireOptionNames(options, NAMES, optionsError);
   const { tableName, client, shards = 8, pollIntervalMs = 1_000, expiry = "purge" } = options;
   const { retryTimeoutMs = 10_000, closeTimeoutMs = 5_000, payloads } = options;
   if (typeof tableName !== "string" || !TABLE_NAME.test(tableName)) {

@@ -1,7 +1,7 @@
 /** Owns what a caller may say when it opens a store, and what goes without saying. */
 
 import { resolve } from "node:path";
-import { TidemarkError } from "@tidemark/protocol";
+import { type OptionNames, requireOptionNames, TidemarkError } from "@tidemark/protocol";
 import type { Payloads } from "@tidemark/store";
 import { pathError } from "./store-errors.js";
 
@@ -42,8 +42,17 @@ export interface ResolvedOptions {
   readonly payloads: Payloads | undefined;
 }
 
+const NAMES: OptionNames<SqliteStoreOptions> = {
+  path: true,
+  durability: true,
+  busyTimeoutMs: true,
+  pollIntervalMs: true,
+  payloads: true,
+};
+
 /** @throws TidemarkError `TIDEMARK_STORE_PATH`, `TIDEMARK_STORE_OPTIONS`. */
 export function resolveOptions(options: SqliteStoreOptions): ResolvedOptions {
+  requireOptionNames(options, NAMES, optionsError);
   const { durability = "full", busyTimeoutMs = 5_000, pollIntervalMs = 100, payloads } = options;
   if (durability !== "full" && durability !== "normal") {
     throw optionsError(`durability is ${JSON.stringify(durability)}; use "full" or "normal"`);

@@ -12,7 +12,7 @@ export {
   suspendedHead,
   wokenHead,
 } from "./head.js";
-export { MemoryStore } from "./memory-store.js";
+export { MemoryStore, type MemoryStoreOptions } from "./memory-store.js";
 export {
   aesGcmCodec,
   type DataKey,

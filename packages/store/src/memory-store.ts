@@ -4,7 +4,15 @@
  * It keeps entries as the objects it is given; nobody changes an entry after `append`.
  */
 
-import { DueQueue, type ExecutionHead, isTerminal, type LogEntry } from "@tidemark/protocol";
+import {
+  DueQueue,
+  type ExecutionHead,
+  isTerminal,
+  type LogEntry,
+  type OptionNames,
+  requireOptionNames,
+  TidemarkError,
+} from "@tidemark/protocol";
 import { decodeCursor, encodeCursor } from "./cursor.js";
 import {
   acquiredHead,
@@ -51,6 +59,13 @@ interface DueExecution {
   readonly executionId: string;
 }
 
+export interface MemoryStoreOptions {
+  /** How payloads are recorded. Default: as they are. */
+  readonly payloads?: Payloads | undefined;
+}
+
+const NAMES: OptionNames<MemoryStoreOptions> = { payloads: true };
+
 /**
  * Keeps executions in memory.
  *
@@ -79,7 +94,9 @@ export class MemoryStore implements ExecutionStore {
   readonly #listeners = new Set<(executionId: string) => void>();
   #order = 0;
 
-  constructor(options: { readonly payloads?: Payloads } = {}) {
+  /** @throws TidemarkError `TIDEMARK_STORE_OPTIONS`. */
+  constructor(options: MemoryStoreOptions = {}) {
+    requireOptionNames(options, NAMES, optionsError);
     this.payloads = options.payloads;
   }
 
@@ -340,4 +357,8 @@ type Started = Pick<ExecutionHead, "startedAtMs" | "executionId">;
 function compareStart(a: Started, b: Started): number {
   if (a.startedAtMs !== b.startedAtMs) return a.startedAtMs - b.startedAtMs;
   return a.executionId < b.executionId ? -1 : a.executionId > b.executionId ? 1 : 0;
+}
+
+function optionsError(problem: string): TidemarkError {
+  return new TidemarkError("TIDEMARK_STORE_OPTIONS", `MemoryStore: ${problem}`);
 }

@@ -7,7 +7,13 @@
  * of the tree; and when it is old.
  */
 
-import { childExecutionId, type LogEntry } from "@tidemark/protocol";
+import {
+  childExecutionId,
+  type LogEntry,
+  type OptionNames,
+  requireOptionNames,
+  TidemarkError,
+} from "@tidemark/protocol";
 import { hasEndedForGood } from "./head.js";
 import type { StoredPayload } from "./payload-store.js";
 import { parsePayloadKey } from "./payloads.js";
@@ -34,18 +40,26 @@ interface Candidate extends StoredPayload {
   readonly hash: string;
 }
 
+const NAMES: OptionNames<CollectOptions> = { store: true, nowMs: true, minAgeMs: true };
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Removes objects of the payload store that nothing points at. It reads the list of all objects and
  * the logs of the executions that old ones belong to.
  *
+ * @throws TidemarkError `TIDEMARK_PAYLOAD_OPTIONS`.
  * @example
  * ```ts
  * const { removed, removedBytes } = await collectPayloads({ store, nowMs: Date.now() });
  * ```
  */
 export async function collectPayloads(options: CollectOptions): Promise<Collected> {
+  requireOptionNames(
+    options,
+    NAMES,
+    (problem) => new TidemarkError("TIDEMARK_PAYLOAD_OPTIONS", `collectPayloads: ${problem}`),
+  );
   const { store, nowMs, minAgeMs = DAY_MS } = options;
   const objects = store.payloads?.store;
   if (objects === undefined) return { removed: 0, removedBytes: 0, kept: 0 };

@@ -13,8 +13,10 @@ import {
   formatStandIn,
   isStandIn,
   MAX_INLINE_PAYLOAD_BYTES,
+  type OptionNames,
   type PayloadPointer,
   parseStandIn,
+  requireOptionNames,
   TidemarkError,
 } from "@tidemark/protocol";
 import type { PayloadCodec } from "./payload-codecs.js";
@@ -29,6 +31,8 @@ export interface PayloadsOptions {
   /** Largest text in bytes of UTF-8 that stays in the log. 0 to 262,144, the default. */
   readonly inlineLimitBytes?: number;
 }
+
+const NAMES: OptionNames<PayloadsOptions> = { store: true, codecs: true, inlineLimitBytes: true };
 
 /**
  * Keeps large payloads outside of the log, and encodes payloads.
@@ -48,6 +52,7 @@ export class Payloads {
 
   /** @throws TidemarkError `TIDEMARK_PAYLOAD_OPTIONS`. */
   constructor(options: PayloadsOptions = {}) {
+    requireOptionNames(options, NAMES, optionsError);
     const { store, codecs = [], inlineLimitBytes = MAX_INLINE_PAYLOAD_BYTES } = options;
     const isLimit = Number.isInteger(inlineLimitBytes) && inlineLimitBytes >= 0;
     if (!isLimit || inlineLimitBytes > MAX_INLINE_PAYLOAD_BYTES) {

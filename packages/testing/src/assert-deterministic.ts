@@ -3,11 +3,12 @@
  * asks for the same and ends the same, whatever order things happened in and wherever it was cut off.
  */
 
-import { importHistory, TidemarkError, valueText } from "@tidemark/protocol";
+import { importHistory, type OptionNames, TidemarkError, valueText } from "@tidemark/protocol";
 import { creatorOf, type HandlerToExplore } from "./explore-crashes.js";
 import type { ExploredOutcome } from "./explored-facts.js";
 import { HistoryDivergedError } from "./history-diverged.js";
-import { type RecordOptions, recordRun } from "./record-history.js";
+import { requireKitOptions } from "./kit-options.js";
+import { RECORD_NAMES, type RecordOptions, recordRun } from "./record-history.js";
 import { type RecordedExecution, replayRecorded } from "./replay-history.js";
 import { seededRandom } from "./virtual-clock.js";
 
@@ -17,6 +18,8 @@ export interface DeterminismOptions extends RecordOptions {
   /** Draws how long bodies take. Default 1. */
   readonly seed?: number;
 }
+
+const NAMES: OptionNames<DeterminismOptions> = { ...RECORD_NAMES, runs: true, seed: true };
 
 /** How a run ended, and how often. */
 export interface DeterministicOutcome {
@@ -37,7 +40,7 @@ const LATER_MS = 26 * 60 * 60 * 1000;
  *
  * @returns the different ends that the runs had. A handler that races may rightly have several.
  * @throws HistoryDivergedError `TIDEMARK_HISTORY_DIVERGED` at the first replay that does not do what was recorded.
- * @throws TidemarkError `TIDEMARK_HISTORY_RECORD` when a run does not end.
+ * @throws TidemarkError `TIDEMARK_HISTORY_RECORD` when a run does not end; `TIDEMARK_EXPLORE_OPTIONS`.
  * @example
  * ```ts
  * const outcomes = await assertDeterministic(greet, { input: { name: "Ada" } });
@@ -48,6 +51,7 @@ export async function assertDeterministic(
   handler: HandlerToExplore,
   options: DeterminismOptions = {},
 ): Promise<readonly DeterministicOutcome[]> {
+  requireKitOptions("assertDeterministic", options, NAMES);
   const { runs = 10, seed = 1 } = options;
   if (!Number.isInteger(runs) || runs < 1) {
     throw new TidemarkError(

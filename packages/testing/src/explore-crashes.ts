@@ -3,7 +3,7 @@
  * them is told when one fails.
  */
 
-import { TidemarkError, valueText } from "@tidemark/protocol";
+import { type OptionNames, TidemarkError, valueText } from "@tidemark/protocol";
 import type { DurableHandler } from "@tidemark/runtime";
 import { type Finding, findingsOf, type Rules } from "./crash-findings.js";
 import { CrashExplorationError, type CrashReport, type RepeatedEffect } from "./crash-report.js";
@@ -19,6 +19,7 @@ import {
 import type { ExploredOutcome, RunFacts } from "./explored-facts.js";
 import { type FunctionToInvoke, type RunOptions, runSchedule, type StandIn } from "./explored-run.js";
 import type { CallbackAnswer } from "./explored-world.js";
+import { requireKitOptions } from "./kit-options.js";
 import { seededRandom } from "./virtual-clock.js";
 
 export interface ExploreOptions {
@@ -56,6 +57,24 @@ export interface ExploreOptions {
   /** One schedule, as an error told it: `append#7:lost-answer`. Nothing else is run. */
   readonly only?: string;
 }
+
+const NAMES: OptionNames<ExploreOptions> = {
+  input: true,
+  functions: true,
+  steps: true,
+  callbacks: true,
+  atLeastOnce: true,
+  exactlyOnce: true,
+  accepts: true,
+  kinds: true,
+  singles: true,
+  pairs: true,
+  seed: true,
+  leaseMs: true,
+  inlineLimitBytes: true,
+  snapshotAfterBytes: true,
+  only: true,
+};
 
 /** A wrapped handler, or a function of no arguments that gives one as a new process has it. */
 export type HandlerToExplore = DurableHandler | (() => DurableHandler);
@@ -287,6 +306,7 @@ export function creatorOf(handler: HandlerToExplore): () => DurableHandler {
 }
 
 function checked(options: ExploreOptions): ExploreOptions {
+  requireKitOptions("exploreCrashes", options, NAMES);
   const { kinds = CRASH_KINDS, singles = 0, pairs = 100, leaseMs = 30_000, only } = options;
   const unknown = kinds.find((kind) => !CRASH_KINDS.includes(kind));
   if (unknown !== undefined)

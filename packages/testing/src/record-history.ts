@@ -2,11 +2,12 @@
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type ExportedHistory, TidemarkError } from "@tidemark/protocol";
+import { type ExportedHistory, type OptionNames, TidemarkError } from "@tidemark/protocol";
 import { creatorOf, type ExploreOptions, type HandlerToExplore } from "./explore-crashes.js";
 import type { RunFacts } from "./explored-facts.js";
 import { runSchedule } from "./explored-run.js";
 import { HistoryDivergedError } from "./history-diverged.js";
+import { requireKitOptions } from "./kit-options.js";
 import { replayHistory } from "./replay-history.js";
 
 /** What the handler runs with. */
@@ -24,10 +25,25 @@ export interface GoldenOptions extends RecordOptions {
   readonly record?: "missing" | "never";
 }
 
+export const RECORD_NAMES: OptionNames<RecordOptions> = {
+  input: true,
+  functions: true,
+  steps: true,
+  callbacks: true,
+  inlineLimitBytes: true,
+};
+
+const GOLDEN_NAMES: OptionNames<GoldenOptions> = {
+  ...RECORD_NAMES,
+  directory: true,
+  name: true,
+  record: true,
+};
+
 /**
  * Runs a handler undisturbed, in virtual time and with the engine as it is, and gives its history.
  *
- * @throws TidemarkError `TIDEMARK_HISTORY_RECORD` when the execution does not end.
+ * @throws TidemarkError `TIDEMARK_HISTORY_RECORD` when the execution does not end; `TIDEMARK_EXPLORE_OPTIONS`.
  * @example
  * ```ts
  * const history = await recordHistory(greet, { input: { name: "Ada" } });
@@ -38,6 +54,7 @@ export async function recordHistory(
   handler: HandlerToExplore,
   options: RecordOptions = {},
 ): Promise<ExportedHistory> {
+  requireKitOptions("recordHistory", options, RECORD_NAMES);
   return (await recordRun(handler, options)).history();
 }
 
@@ -76,7 +93,7 @@ export async function recordRun(
  *
  * @returns the files that were replayed.
  * @throws HistoryDivergedError `TIDEMARK_HISTORY_DIVERGED` at the first operation of the first history that no longer fits.
- * @throws TidemarkError `TIDEMARK_HISTORY_RECORD`, `TIDEMARK_HISTORY_FORMAT`.
+ * @throws TidemarkError `TIDEMARK_HISTORY_RECORD`, `TIDEMARK_HISTORY_FORMAT`, `TIDEMARK_EXPLORE_OPTIONS`.
  * @example
  * ```ts
  * await assertGoldenHistories(greet, { directory: "histories", name: "greet", input: { name: "Ada" } });
@@ -86,7 +103,8 @@ export async function assertGoldenHistories(
   handler: HandlerToExplore,
   options: GoldenOptions,
 ): Promise<readonly string[]> {
-  const { directory, name, record = "missing" } = options;
+  requireKitOptions("assertGoldenHistories", options, GOLDEN_NAMES);
+  const { directory, name, record = "missing", ...recording } = options;
   mkdirSync(directory, { recursive: true });
   if (filesOf(directory, name).length === 0) {
     if (record === "never") {
@@ -95,7 +113,7 @@ export async function assertGoldenHistories(
         `there is no history ${name}.json in ${directory}; record one where record is not "never", and commit it`,
       );
     }
-    const history = await recordHistory(handler, options);
+    const history = await recordHistory(handler, recording);
     writeFileSync(join(directory, `${name}.json`), `${JSON.stringify(history, undefined, 1)}\n`, {
       flag: "wx",
     });

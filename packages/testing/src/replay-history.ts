@@ -14,6 +14,7 @@ import {
   isTerminal,
   type LogEntry,
   type Operation,
+  type OptionNames,
   TidemarkError,
   valueText,
 } from "@tidemark/protocol";
@@ -22,6 +23,7 @@ import type { LambdaContext } from "@tidemark/sdk";
 import { callSource, currentStack } from "./call-source.js";
 import { treeOf } from "./explored-facts.js";
 import { asHandler, installHandlerTimers } from "./handler-timers.js";
+import { requireKitOptions } from "./kit-options.js";
 import { recordedEvent } from "./recorded-event.js";
 import { seededRandom, VirtualClock } from "./virtual-clock.js";
 import { settledWithin } from "./virtual-timers.js";
@@ -60,6 +62,8 @@ export interface ReplayOptions {
   readonly nowMs?: number;
 }
 
+const NAMES: OptionNames<ReplayOptions> = { result: true, nowMs: true };
+
 /** Longer than the SDK's grace for code that does not ask for what comes next. */
 const PATIENCE_MS = 60_000;
 
@@ -90,6 +94,7 @@ export async function replayHistory(
   history: ExportedHistory,
   options: ReplayOptions = {},
 ): Promise<HistoryReplay> {
+  requireKitOptions("replayHistory", options, NAMES);
   const recorded = importHistory(history);
   if (typeof handler !== "function") {
     throw new TidemarkError(

@@ -1,0 +1,87 @@
+/** Owns what a caller may say to a client, and that nothing else is taken for it. */
+
+import {
+  type ExecutionStatus,
+  type OptionNames,
+  requireOptionNames,
+  TidemarkError,
+} from "@tidemark/protocol";
+import type { Duration } from "@tidemark/sdk";
+import type { ExecutionStore } from "@tidemark/store";
+import type { Clock } from "./clock.js";
+
+export interface DurableClientOptions {
+  readonly store: ExecutionStore;
+  readonly clock?: Clock;
+}
+
+export interface StartOptions {
+  /** A JSON value. Default: none, and the handler gets `{}`. */
+  readonly input?: unknown;
+  /**
+   * Makes the start idempotent: the same function and name are the same execution. 1 to 64 of the
+   * characters A-Z a-z 0-9 _ -. Default: none, and every start is a new execution.
+   */
+  readonly name?: string;
+  /** How long the execution may take. Default 366 days. */
+  readonly timeout?: Duration;
+  /** How long it is kept after its end. Default 14 days. */
+  readonly retention?: Duration;
+}
+
+export interface ListOptions {
+  readonly functionName?: string;
+  readonly status?: ExecutionStatus;
+  readonly startedAfter?: Date;
+  readonly startedBefore?: Date;
+  /** Default: newest first. */
+  readonly oldestFirst?: boolean;
+  /** 1 to 1000. Default 100. */
+  readonly limit?: number;
+  /** From the previous page. */
+  readonly cursor?: string;
+}
+
+export interface ResultOptions {
+  /** How long to wait for the end. Milliseconds, default: for as long as it takes. */
+  readonly timeoutMs?: number;
+}
+
+export interface HistoryOptions {
+  /**
+   * `false` leaves payloads out that are kept elsewhere or encoded, and marks them as `Truncated`, instead of reading
+   * them. Default `true`.
+   */
+  readonly payloads?: boolean;
+}
+
+interface OptionsOf {
+  readonly DurableClient: DurableClientOptions;
+  readonly start: StartOptions;
+  readonly result: ResultOptions;
+  readonly history: HistoryOptions;
+  readonly list: ListOptions;
+}
+
+const NAMES: { readonly [Call in keyof OptionsOf]: OptionNames<OptionsOf[Call]> } = {
+  DurableClient: { store: true, clock: true },
+  start: { input: true, name: true, timeout: true, retention: true },
+  result: { timeoutMs: true },
+  history: { payloads: true },
+  list: {
+    functionName: true,
+    status: true,
+    startedAfter: true,
+    startedBefore: true,
+    oldestFirst: true,
+    limit: true,
+    cursor: true,
+  },
+};
+
+/** @throws TidemarkError `TIDEMARK_CLIENT_CONFIG` when `call` does not know an option. */
+export function requireClientOptions(call: keyof OptionsOf, options: unknown): void {
+  const refusal = (problem: string): TidemarkError =>
+    new TidemarkError("TIDEMARK_CLIENT_CONFIG", `${call}: ${problem}`);
+  requireOptionNames(options, NAMES[call], refusal);
+}
