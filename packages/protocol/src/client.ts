@@ -62,6 +62,11 @@ export interface ExecutionHostOptions {
   readonly onOutsideEvent?: (listener: () => void) => void;
   /** Operations may have stand-ins for payloads; this reads them. */
   readonly payloads?: PayloadReader;
+  /**
+   * Results of contexts are recorded whole, however large they are: what has more bytes of UTF-8 than this is kept
+   * outside of the log. Default: results over 256 KB are rebuilt from the children.
+   */
+  readonly storedOverBytes?: number;
   readonly probe?: ExecutionProbe;
   /**
    * Asked before an attempt of a step or a check begins. `false` leaves it to a later invocation, which the backend sees

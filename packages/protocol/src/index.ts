@@ -37,6 +37,7 @@ export {
   InvocationStatus,
 } from "./invocation.js";
 export {
+  isOverBytes,
   MAX_CAUSE_DEPTH,
   MAX_DURATION_SECONDS,
   MAX_EXECUTION_NAME_LENGTH,

@@ -31,6 +31,8 @@ export interface OperationUpdate {
   SubType?: string | undefined;
   Action: OperationAction | undefined;
   Payload?: string | undefined;
+  /** Tidemark: what the payload is, in words for people. Kept with one that goes outside of the log, else not at all. */
+  PayloadSummary?: string | undefined;
   Error?: ErrorObject | undefined;
   ContextOptions?: ContextOptions | undefined;
   StepOptions?: StepOptions | undefined;

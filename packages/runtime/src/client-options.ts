@@ -49,8 +49,8 @@ export interface ResultOptions {
 
 export interface HistoryOptions {
   /**
-   * `false` leaves payloads out that are kept elsewhere or encoded, and marks them as `Truncated`, instead of reading
-   * them. Default `true`.
+   * `false` leaves payloads out that are kept elsewhere or encoded, instead of reading them: they are `Truncated`, with
+   * `Large: { bytes, summary }` of those elsewhere. Default `true`.
    */
   readonly payloads?: boolean;
 }

@@ -68,11 +68,15 @@ function payloadsOf({
 }
 
 function largeOf(member: "input" | "result", text: string | undefined): ExecutionDescription["large"] {
-  if (!isStandIn(text)) return {};
+  return isStandIn(text) ? { [member]: largePayload(text) } : {};
+}
+
+/** What is known of a payload without reading it. */
+export function largePayload(text: string): LargePayload {
   const standIn = parseStandIn(text);
-  if (standIn.kind !== "pointer") return { [member]: {} };
+  if (standIn.kind !== "pointer") return {};
   const { bytes, summary } = standIn.pointer;
-  return { [member]: { bytes, summary: summary as PayloadSummary } };
+  return { bytes, summary: summary as PayloadSummary };
 }
 
 /** A JSON value, or the text itself: a serdes of the user's may have written anything. */

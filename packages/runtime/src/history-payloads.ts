@@ -1,14 +1,17 @@
 /** Owns how the events of a history get their payloads. */
 
 import { type ErrorObject, type HistoryEvent, isStandIn, type PayloadReader } from "@tidemark/protocol";
+import { type LargePayload, largePayload } from "./description.js";
 
 /** `Input`, `Result` or `Error` of an event. */
 interface EventPayload {
   Payload?: string | ErrorObject;
   Truncated?: boolean;
+  /** Tidemark: of one that is kept outside of the log and was not read. */
+  Large?: LargePayload;
 }
 
-/** The events with the payloads that stand-ins stand for; without a reader, with those marked as `Truncated`. */
+/** The events with the payloads that stand-ins stand for; without a reader, with what is known of those, `Truncated`. */
 export function readHistory(
   events: readonly HistoryEvent[],
   reader: PayloadReader | undefined,
@@ -26,13 +29,22 @@ async function readEvent(event: HistoryEvent, reader: PayloadReader | undefined)
     if (payload === undefined || !hasStandIn(payload)) continue;
     read ??= { ...details };
     read[name] =
-      reader === undefined ? { Truncated: true } : { ...payload, Payload: await payloadOf(payload, reader) };
+      reader === undefined ? unread(payload) : { ...payload, Payload: await payloadOf(payload, reader) };
   }
   return read === undefined ? event : { ...event, [member]: read };
 }
 
-function hasStandIn({ Payload }: EventPayload): boolean {
-  return isStandIn(typeof Payload === "object" ? Payload.ErrorData : Payload);
+function hasStandIn(payload: EventPayload): boolean {
+  return isStandIn(recordedText(payload));
+}
+
+function recordedText({ Payload }: EventPayload): string | undefined {
+  return typeof Payload === "object" ? Payload.ErrorData : Payload;
+}
+
+function unread(payload: EventPayload): EventPayload {
+  const Large = largePayload(recordedText(payload) as string);
+  return Large.bytes === undefined ? { Truncated: true } : { Truncated: true, Large };
 }
 
 async function payloadOf(

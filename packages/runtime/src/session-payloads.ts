@@ -21,7 +21,8 @@ export function writePayloads(
   executionId: string,
 ): WrittenUpdates | Promise<WrittenUpdates> {
   const isPlain = updates.every(
-    ({ Payload, Error: error }) =>
+    ({ Payload, PayloadSummary, Error: error }) =>
+      PayloadSummary === undefined &&
       (Payload === undefined || payloads.staysAsItIs(Payload)) &&
       (error === undefined || payloads.staysAsItIs(error)),
   );
@@ -36,12 +37,12 @@ async function writeAll(
   const texts = new Map<string, string>();
   const errors = new Map<string, ErrorObject>();
   const write = (update: OperationUpdate): OperationUpdate | Promise<OperationUpdate> => {
-    const { Payload, Error: error } = update;
-    const payload = Payload === undefined ? undefined : payloads.write(Payload, executionId);
+    const { Payload, PayloadSummary, Error: error } = update;
+    const payload = Payload === undefined ? undefined : payloads.write(Payload, executionId, PayloadSummary);
     const failure = error === undefined ? undefined : payloads.writeError(error, executionId);
-    if (payload === Payload && failure === error) return update;
+    if (payload === Payload && failure === error && PayloadSummary === undefined) return update;
     const put = (text: string | undefined, written: ErrorObject | undefined): OperationUpdate => {
-      const copy = { ...update };
+      const { PayloadSummary: _words, ...copy } = update;
       if (text !== undefined) {
         copy.Payload = text;
         texts.set(text, Payload as string);

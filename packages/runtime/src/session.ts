@@ -107,6 +107,7 @@ export class Session implements DurableExecutionClient {
     this.epoch = head.epoch;
     this.#store = store;
     this.#payloads = store.payloads ?? plainPayloads;
+    const { contextsStoredOverBytes: storedOverBytes } = this.#payloads;
     this.#readsStandIns = options.readsStandIns === true;
     this.#clock = clock;
     this.#head = head;
@@ -120,6 +121,7 @@ export class Session implements DurableExecutionClient {
       ...(options.mayBegin === undefined ? {} : { mayBegin: options.mayBegin }),
       // Whoever is given payloads must not take one that looks like a stand-in for one.
       ...(this.#readsStandIns ? { payloads: this.#payloads } : {}),
+      ...(storedOverBytes === undefined ? {} : { storedOverBytes }),
       onOutsideEvent: (listener) => {
         this.#notify = listener;
       },

@@ -22,10 +22,10 @@ import {
   type ContextBody,
   ContextKind,
   childContextError,
-  isTooLarge,
   type Recorded,
   recordWhole,
   runVirtual,
+  wholeUnlessRebuilt,
 } from "./child.js";
 import { type CompletionConfig, type CompletionItemStatus, completionReason } from "./completion.js";
 import {
@@ -260,16 +260,19 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
       return this.#encode(result).then((text) => this.#wholeOrSummary(text, result));
     }
     const isLarge = this.#payloadSize > MAX_INLINE_PAYLOAD_BYTES;
-    return this.#summary(result, isLarge ? this.spec.summaryGenerator?.(result) : undefined);
+    const words = isLarge ? this.spec.summaryGenerator?.(result) : undefined;
+    return { payload: this.#summary(result, words), replayChildren: true };
   }
 
   #wholeOrSummary(payload: string | undefined, result: BatchResult<T>): Recorded {
-    if (payload === undefined || !isTooLarge(payload)) return { payload, replayChildren: false };
-    return this.#summary(result, this.spec.summaryGenerator?.(result));
+    return wholeUnlessRebuilt(this.#operation, payload, {
+      words: () => this.spec.summaryGenerator?.(result),
+      inItsPlace: (words) => this.#summary(result, words),
+    });
   }
 
-  #summary(result: BatchResult<T>, custom: string | undefined): Recorded {
-    return { payload: JSON.stringify(summarize(this.spec.type, result, custom)), replayChildren: true };
+  #summary(result: BatchResult<T>, words: string | undefined): string {
+    return JSON.stringify(summarize(this.spec.type, result, words));
   }
 
   async #encode(result: BatchResult<T>): Promise<string> {

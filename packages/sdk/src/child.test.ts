@@ -1,4 +1,4 @@
-import { isTooLarge, runVirtual } from "./child.js";
+import { runVirtual } from "./child.js";
 import { ChildContextError, type DurableOperationError } from "./errors.js";
 import { currentlyRunning, Scope } from "./scope.js";
 
@@ -93,19 +93,5 @@ describe("runVirtual", () => {
       ok: false,
       error: { message: "mapper" },
     });
-  });
-});
-
-describe("isTooLarge", () => {
-  it.each([
-    ["ASCII at the limit", "x".repeat(256 * 1024), false],
-    ["ASCII over it", "x".repeat(256 * 1024 + 1), true],
-    ["wide characters at the limit", "€".repeat(87_381), false],
-    ["wide characters over it", "€".repeat(87_382), true],
-    ["surrogate pairs at the limit", "😀".repeat(64 * 1024), false],
-    ["surrogate pairs over it", `${"😀".repeat(64 * 1024)}x`, true],
-    ["nothing", "", false],
-  ])("%s", (_name, payload, expected) => {
-    expect(isTooLarge(payload)).toBe(expected);
   });
 });

@@ -1,11 +1,16 @@
 /**
  * Owns contexts: code with operations of its own, whose outcome is recorded as one.
  *
- * A result too large to record is rebuilt: the code runs again over its recorded children. A
- * virtual context records nothing; its code runs on every replay.
+ * A result that is too large for the log is kept outside of it, if the backend has a place for it; else it is rebuilt:
+ * the code runs again over its recorded children. A virtual context records nothing; its code runs on every replay.
  */
 
-import { type ContextOptions, MAX_INLINE_PAYLOAD_BYTES, type Operation } from "@tidemark/protocol";
+import {
+  type ContextOptions,
+  isOverBytes,
+  MAX_INLINE_PAYLOAD_BYTES,
+  type Operation,
+} from "@tidemark/protocol";
 import { isRebuilt } from "./deliveries.js";
 import type { DurableContext } from "./durable-context.js";
 import {
@@ -27,7 +32,10 @@ export interface ChildConfig<T> {
   serdes?: Serdes<T>;
   /** What kind of context this is, for people. Default `RunInChildContext`. */
   subType?: string;
-  /** Recorded in place of a result over 256 KB, for people. */
+  /**
+   * Says what a large result is, for people. Recorded beside the pointer to a result that goes to a payload store, and
+   * in place of a result over 256 KB that is rebuilt.
+   */
   summaryGenerator?: (result: T) => string;
   /** Turns the recorded error into the one that is thrown. Default: `ChildContextError`. */
   errorMapper?: (originalError: DurableOperationError) => DurableOperationError;
@@ -48,6 +56,8 @@ interface EndingInvocation {
 /** What is recorded for a result. */
 export interface Recorded {
   readonly payload: string | undefined;
+  /** What the payload is, for people, when it goes outside of the log. */
+  readonly summary?: string | undefined;
   /** The result is rebuilt from the children. */
   readonly replayChildren: boolean;
 }
@@ -170,12 +180,16 @@ export class ContextKind<T> implements OperationKind<T> {
   }
 
   #succeed(operation: LiveOperation<T>, recorded: Recorded): void {
-    const Payload = recorded.payload === undefined ? {} : { Payload: recorded.payload };
+    const { payload, summary } = recorded;
+    const texts = {
+      ...(payload === undefined ? {} : { Payload: payload }),
+      ...(summary === undefined ? {} : { PayloadSummary: summary }),
+    };
     const options = recorded.replayChildren
       ? { ContextOptions: { ReplayChildren: true } }
       : keepsChildren(operation, this.#body.rebuild === undefined);
     // A result that is rebuilt is the same object live; a recorded one is read from its payload.
-    operation.update("SUCCEED", { ...Payload, ...options }, true);
+    operation.update("SUCCEED", { ...texts, ...options }, true);
   }
 
   #cannotRecord(operation: LiveOperation<T>, error: unknown): void {
@@ -218,32 +232,44 @@ export function childBody<T>(
   };
 }
 
-/** The value itself, or its summary when it is too large. */
+/** The value itself, or what stands in its place when it is too large and has to be rebuilt. */
 export function recordWhole<T>(
   operation: LiveOperation<T>,
   serdes: AnySerdes,
   value: T,
   summaryGenerator: ((result: T) => string) | undefined,
 ): Recorded | Promise<Recorded> {
-  const toRecord = (payload: string | undefined): Recorded => {
-    if (payload === undefined || !isTooLarge(payload)) return { payload, replayChildren: false };
-    return { payload: summaryGenerator?.(value) ?? "", replayChildren: true };
-  };
+  const words = () => summaryGenerator?.(value);
+  const toRecord = (payload: string | undefined): Recorded =>
+    wholeUnlessRebuilt(operation, payload, { words, inItsPlace: (summary) => summary ?? "" });
   const payload = serialize(operation, serdes, value);
   return payload instanceof Promise ? payload.then(toRecord) : toRecord(payload);
 }
 
-export function childContextError(error: DurableOperationError): ChildContextError {
-  return new ChildContextError(error.message, error, error.errorData);
+/** What is said of a result that is too large for the log. */
+interface LargeResult {
+  /** What the user's `summaryGenerator` gives. */
+  words(): string | undefined;
+  /** Recorded in place of a result that is rebuilt. */
+  inItsPlace(words: string | undefined): string;
 }
 
-/** Source: Lambda durable API, 256 KB of UTF-8. */
-export function isTooLarge(payload: string): boolean {
-  if (payload.length > MAX_INLINE_PAYLOAD_BYTES) return true;
-  // At most three bytes a UTF-16 unit: most payloads need no counting.
-  return (
-    payload.length * 3 > MAX_INLINE_PAYLOAD_BYTES && Buffer.byteLength(payload) > MAX_INLINE_PAYLOAD_BYTES
-  );
+/** Whether a result is recorded whole or rebuilt: the one rule for contexts, items and batches. */
+export function wholeUnlessRebuilt(
+  operation: Pick<LiveOperation<never>, "engine">,
+  payload: string | undefined,
+  large: LargeResult,
+): Recorded {
+  const { storedOverBytes } = operation.engine;
+  if (payload === undefined || !isOverBytes(payload, storedOverBytes ?? MAX_INLINE_PAYLOAD_BYTES))
+    return { payload, replayChildren: false };
+  return storedOverBytes === undefined
+    ? { payload: large.inItsPlace(large.words()), replayChildren: true }
+    : { payload, summary: large.words(), replayChildren: false };
+}
+
+export function childContextError(error: DurableOperationError): ChildContextError {
+  return new ChildContextError(error.message, error, error.errorData);
 }
 
 /** Runs code in a context without a record: its outcome is known when the code ends. */

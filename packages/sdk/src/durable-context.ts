@@ -46,7 +46,7 @@ export interface ParallelConfig<TResult> {
   itemSerdes?: Serdes<TResult>;
   /** Default: the first failure ends the batch. */
   completionConfig?: CompletionConfig;
-  /** Recorded beside the summary of a result over 256 KB, for people. */
+  /** Called for a result over 256 KB, and for one that goes to a payload store; its text is recorded beside the summary, for people. */
   summaryGenerator?: (result: BatchResult<TResult>) => string;
   /** Default `NestingType.NESTED`. */
   nesting?: NestingType;
@@ -145,8 +145,8 @@ export interface DurableContext<TLogger extends DurableLogger = DurableLogger> {
   /**
    * Groups operations: `fn` gets a context of its own, and its outcome is recorded as one.
    *
-   * A result over 256 KB is rebuilt by running `fn` again over its recorded operations. Errors:
-   * `ChildContextError`, whose cause is the recorded error, unless `errorMapper` says otherwise.
+   * A result over 256 KB is rebuilt by running `fn` again over its recorded operations, unless the backend has a payload
+   * store to keep it in. Errors: `ChildContextError`, whose cause is the recorded error, unless `errorMapper` says otherwise.
    *
    * @example
    * ```ts

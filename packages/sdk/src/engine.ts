@@ -176,6 +176,11 @@ export class Engine {
     return payloads === undefined ? record : readPayloads(payloads, record);
   }
 
+  /** See `ExecutionHostOptions`. */
+  get storedOverBytes(): number | undefined {
+    return this.#options.client.hostOptions?.storedOverBytes;
+  }
+
   /** The code has asked for an operation. */
   add(handle: Handle): void {
     this.#handles.set(handle.id, handle);

@@ -50,7 +50,13 @@ export interface OperationKind<T> {
 
 type UpdateFields = Pick<
   OperationUpdate,
-  "Payload" | "ContextOptions" | "StepOptions" | "WaitOptions" | "CallbackOptions" | "ChainedInvokeOptions"
+  | "Payload"
+  | "PayloadSummary"
+  | "ContextOptions"
+  | "StepOptions"
+  | "WaitOptions"
+  | "CallbackOptions"
+  | "ChainedInvokeOptions"
 > & { Error?: ErrorObject };
 
 /** An operation that the code has asked for. */

@@ -1,5 +1,11 @@
 import { MAX_INLINE_PAYLOAD_BYTES, parseStandIn } from "@tidemark/protocol";
-import { aesGcmCodec, deflateCodec, localDataKeys, wrappedDataKeys } from "./payload-codecs.js";
+import {
+  aesGcmCodec,
+  deflateCodec,
+  localDataKeys,
+  type PayloadCodec,
+  wrappedDataKeys,
+} from "./payload-codecs.js";
 import { MemoryPayloadStore } from "./payload-store.js";
 import { Payloads, payloadPrefix } from "./payloads.js";
 
@@ -66,6 +72,43 @@ describe("Payloads", () => {
       pointer: { summary: { type: "object", keys: ["secretName"] } },
     });
     expect(await secret.write(value, "e")).not.toContain("secretName");
+  });
+
+  it("keeps what the code says of a payload, up to 500 characters, unless payloads are encrypted", async () => {
+    const words = "w".repeat(600);
+    const summaryOf = async (codecs: PayloadCodec[], text: string, said?: string) => {
+      const payloads = new Payloads({ store: memory(), inlineLimitBytes: 0, codecs });
+      const standIn = parseStandIn(await payloads.write(text, "e", said));
+      return standIn.kind === "pointer" ? standIn.pointer.summary : standIn;
+    };
+    const batch = {
+      totalCount: 300,
+      successCount: 300,
+      failureCount: 0,
+      startedCount: 0,
+      completionReason: "ALL_COMPLETED",
+      itemStatuses: "S".repeat(300),
+    };
+    const text = JSON.stringify({ type: "MapResult", status: "SUCCEEDED", ...batch, summary: words });
+    const short = { ...batch, type: "batch", itemStatuses: "S".repeat(200) };
+    const secret = [aesGcmCodec(keys)];
+
+    expect(await summaryOf([deflateCodec()], '"text"', words)).toEqual({
+      type: "string",
+      words: "w".repeat(500),
+    });
+    expect(await summaryOf(secret, '"text"', words)).toEqual({ type: "string" });
+    expect(await summaryOf([], text)).toEqual({ ...short, words: "w".repeat(500) });
+    expect(await summaryOf(secret, text)).toEqual(short);
+  });
+
+  it.each(["rebuilt", "", null, 1])("refuses contextResults %p", (contextResults) => {
+    expect(() => new Payloads({ contextResults: contextResults as "store" })).toThrow(
+      expect.objectContaining({
+        code: "TIDEMARK_PAYLOAD_OPTIONS",
+        message: expect.stringMatching(/contextResults is .*; use "store" or "rebuild"/),
+      }),
+    );
   });
 
   it("reads with the codecs that are named in the payload, whatever is configured for writing now", async () => {

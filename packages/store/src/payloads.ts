@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import {
   type ErrorObject,
   formatStandIn,
+  isOverBytes,
   isStandIn,
   MAX_INLINE_PAYLOAD_BYTES,
   type OptionNames,
@@ -18,6 +19,7 @@ import {
   parseStandIn,
   requireOptionNames,
   TidemarkError,
+  valueText,
 } from "@tidemark/protocol";
 import type { PayloadCodec } from "./payload-codecs.js";
 import type { PayloadStore } from "./payload-store.js";
@@ -30,9 +32,30 @@ export interface PayloadsOptions {
   readonly codecs?: readonly PayloadCodec[];
   /** Largest text in bytes of UTF-8 that stays in the log. 0 to 262,144, the default. */
   readonly inlineLimitBytes?: number;
+  /**
+   * What becomes of the result of a context that does not fit into the log. `store`: it goes to the payload store, and
+   * a replay reads it if the code asks for it. `rebuild`: over 256 KB it is not kept, and a replay runs the context's
+   * code again over its recorded operations, as AWS's SDK does. Without a payload store results are always rebuilt.
+   *
+   * Executions under way go on either way: what is recorded says how a result is got. Default `store`.
+   */
+  readonly contextResults?: "store" | "rebuild";
 }
 
-const NAMES: OptionNames<PayloadsOptions> = { store: true, codecs: true, inlineLimitBytes: true };
+const CONTEXT_RESULTS: readonly unknown[] = ["store", "rebuild"];
+
+/** Whose payload a text is, and what it is. */
+interface Owner {
+  readonly executionId: string;
+  readonly words: string | undefined;
+}
+
+const NAMES: OptionNames<PayloadsOptions> = {
+  store: true,
+  codecs: true,
+  inlineLimitBytes: true,
+  contextResults: true,
+};
 
 /**
  * Keeps large payloads outside of the log, and encodes payloads.
@@ -49,6 +72,8 @@ export class Payloads {
   readonly #codecsOfSmall: readonly PayloadCodec[];
   readonly #byName: ReadonlyMap<string, PayloadCodec>;
   readonly #limitBytes: number;
+  /** Results of contexts over so many bytes of UTF-8 go to the payload store; `undefined`: those over 256 KB are rebuilt. */
+  readonly contextsStoredOverBytes: number | undefined;
 
   /** @throws TidemarkError `TIDEMARK_PAYLOAD_OPTIONS`. */
   constructor(options: PayloadsOptions = {}) {
@@ -60,6 +85,10 @@ export class Payloads {
         `inlineLimitBytes is ${JSON.stringify(inlineLimitBytes)}; use a whole number from 0 to ${MAX_INLINE_PAYLOAD_BYTES}`,
       );
     }
+    const { contextResults = "store" } = options;
+    if (!CONTEXT_RESULTS.includes(contextResults)) {
+      throw optionsError(`contextResults is ${valueText(contextResults)}; use "store" or "rebuild"`);
+    }
     this.#byName = new Map(codecs.map((codec) => [codec.name, codec]));
     if (this.#byName.size < codecs.length)
       throw optionsError("two codecs have the same name; give each its own");
@@ -67,6 +96,8 @@ export class Payloads {
     this.#codecs = codecs;
     this.#codecsOfSmall = codecs.filter(({ appliesTo }) => appliesTo === "every");
     this.#limitBytes = inlineLimitBytes;
+    const storesContexts = store !== undefined && contextResults === "store";
+    this.contextsStoredOverBytes = storesContexts ? inlineLimitBytes : undefined;
   }
 
   /** Where large payloads go. */
@@ -79,26 +110,29 @@ export class Payloads {
     if (this.#codecsOfSmall.length > 0) return false;
     const isText = typeof payload === "string";
     if (isStandIn(isText ? payload : payload.ErrorData)) return false;
-    return this.#store === undefined || !isOver(isText ? payload : JSON.stringify(payload), this.#limitBytes);
+    return (
+      this.#store === undefined || !isOverBytes(isText ? payload : JSON.stringify(payload), this.#limitBytes)
+    );
   }
 
   /**
    * What to record for a text: the text itself, at once, when it is small and nothing is to be encoded.
    *
    * @param executionId Whose payload it is; the object lives as long as the execution at the root of its tree.
+   * @param words What the payload is, for people: kept in the summary of a large one, unless payloads are encrypted.
    * @throws TidemarkError `TIDEMARK_PAYLOAD_STORE` when the payload store fails.
    */
-  write(text: string, executionId: string): string | Promise<string> {
-    const isLarge = this.#store !== undefined && isOver(text, this.#limitBytes);
-    if (isLarge) return this.#writeLarge(this.#store as PayloadStore, text, executionId);
+  write(text: string, executionId: string, words?: string): string | Promise<string> {
+    const isLarge = this.#store !== undefined && isOverBytes(text, this.#limitBytes);
+    if (isLarge) return this.#writeLarge(this.#store as PayloadStore, text, { executionId, words });
     if (this.#codecsOfSmall.length > 0) return this.#writeEncoded(text);
     return isStandIn(text) ? formatStandIn({ kind: "escaped", text }) : text;
   }
 
-  async #writeLarge(store: PayloadStore, text: string, executionId: string): Promise<string> {
+  async #writeLarge(store: PayloadStore, text: string, { executionId, words }: Owner): Promise<string> {
     const bytes = await encode(Buffer.from(text), this.#codecs);
     const hash = createHash("sha256").update(bytes).digest("base64url");
-    const summary = summarizePayload(text, this.#codecsOfSmall.length > 0);
+    const summary = summarizePayload(text, { words, isSecret: this.#codecsOfSmall.length > 0 });
     const pointer: PayloadPointer = {
       key: `${payloadPrefix(executionId)}${hash}`,
       bytes: bytes.length,
@@ -209,7 +243,7 @@ export class Payloads {
    * as JSON, becomes the stand-in in its `ErrorData`.
    */
   writeError(error: ErrorObject, executionId: string): ErrorObject | Promise<ErrorObject> {
-    const isLarge = this.#store !== undefined && isOver(JSON.stringify(error), this.#limitBytes);
+    const isLarge = this.#store !== undefined && isOverBytes(JSON.stringify(error), this.#limitBytes);
     if (!isLarge && this.#codecsOfSmall.length === 0 && !isStandIn(error.ErrorData)) return error;
     const written = this.write(JSON.stringify(error), executionId);
     const standIn = (text: string): ErrorObject => {
@@ -250,12 +284,6 @@ export function parsePayloadKey(key: string): { readonly root: string; readonly 
   } catch {
     return undefined;
   }
-}
-
-function isOver(text: string, limitBytes: number): boolean {
-  if (text.length > limitBytes) return true;
-  // At most three bytes a UTF-16 unit: most texts need no counting.
-  return text.length * 3 > limitBytes && Buffer.byteLength(text) > limitBytes;
 }
 
 async function encode(bytes: Uint8Array, codecs: readonly PayloadCodec[]): Promise<Uint8Array> {
