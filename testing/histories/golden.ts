@@ -3,9 +3,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeEntry, type ExecutionHead, encodeEntry, type LogEntry } from "@tidemark/protocol";
-import { MemoryStore, wholeLog } from "@tidemark/store";
+import { MemoryPayloadStore, MemoryStore, Payloads, wholeLog } from "@tidemark/store";
 import { createTestRuntime, type TestRuntime } from "../kit/test-runtime";
-import { goldenHandlers } from "./handlers";
+import { goldenHandlers, INLINE_LIMIT_BYTES } from "./handlers";
 
 export interface GoldenHistory {
   /** Version of Tidemark that recorded it. */
@@ -14,6 +14,8 @@ export interface GoldenHistory {
   readonly handler: string;
   readonly head: ExecutionHead;
   readonly entries: readonly LogEntry[];
+  /** What the log points at. */
+  readonly payloads: Payloads;
 }
 
 interface GoldenFile {
@@ -22,6 +24,8 @@ interface GoldenFile {
   readonly head: ExecutionHead;
   /** As a store keeps them, from sequence 1. */
   readonly entries: readonly string[];
+  /** The payload store, as base64 by key; absent where there was none. */
+  readonly objects?: Readonly<Record<string, string>>;
 }
 
 const DIRECTORY = join(__dirname, "golden");
@@ -30,15 +34,28 @@ export function readGoldenHistories(): GoldenHistory[] {
   return readdirSync(DIRECTORY)
     .filter((file) => file.endsWith(".json"))
     .sort()
-    .map((file) => {
-      const golden = JSON.parse(readFileSync(join(DIRECTORY, file), "utf8")) as GoldenFile;
-      return { ...golden, entries: golden.entries.map((text, index) => decodeEntry(text, index + 1)) };
-    });
+    .map((file) => readGolden(JSON.parse(readFileSync(join(DIRECTORY, file), "utf8")) as GoldenFile));
+}
+
+function readGolden({ release, handler, head, entries, objects = {} }: GoldenFile): GoldenHistory {
+  const store = new MemoryPayloadStore({ nowMs: () => 0 });
+  for (const [key, data] of Object.entries(objects)) void store.put(key, Buffer.from(data, "base64"));
+  return {
+    release,
+    handler,
+    head,
+    entries: entries.map((text, index) => decodeEntry(text, index + 1)),
+    payloads: new Payloads({ store }),
+  };
 }
 
 /** Records the history of one handler on virtual time, callbacks answered by name. */
 export async function recordGolden(release: string, handler: string): Promise<string> {
-  const store = new MemoryStore();
+  const objects = new MemoryPayloadStore({ nowMs: () => 0 });
+  const inlineLimitBytes = INLINE_LIMIT_BYTES[handler];
+  const payloads =
+    inlineLimitBytes === undefined ? undefined : new Payloads({ store: objects, inlineLimitBytes });
+  const store = new MemoryStore(payloads === undefined ? {} : { payloads });
   const runtime = await createTestRuntime({ store });
   const make = goldenHandlers[handler];
   if (make === undefined) throw new Error(`there is no golden handler ${handler}`);
@@ -57,12 +74,21 @@ export async function recordGolden(release: string, handler: string): Promise<st
     handler,
     head,
     entries: entries.map(encodeEntry),
+    ...(payloads === undefined ? {} : { objects: await contentOf(objects) }),
   };
   mkdirSync(DIRECTORY, { recursive: true });
   const path = join(DIRECTORY, `${release}-${handler}.json`);
   // Append-only: `wx` refuses to replace what a release has recorded.
   writeFileSync(path, `${JSON.stringify(golden, undefined, 1)}\n`, { flag: "wx" });
   return path;
+}
+
+async function contentOf(store: MemoryPayloadStore): Promise<Record<string, string>> {
+  const objects: Record<string, string> = {};
+  for await (const { key } of store.list("")) {
+    objects[key] = Buffer.from((await store.get(key)) ?? []).toString("base64");
+  }
+  return objects;
 }
 
 /** Moves time until a callback without a timeout waits, and answers it. */

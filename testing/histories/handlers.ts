@@ -225,6 +225,31 @@ const versions: GoldenHandler = (counter) =>
     return { root, items: items.getResults(), large: large.slice(0, 2) };
   });
 
+/** Results of contexts over the inline limit, on a payload store: the code of the contexts counts as a body. */
+const storedContexts: GoldenHandler = (counter) =>
+  withDurableExecution(async (_event, context) => {
+    const large = await context.runInChildContext(
+      "large",
+      async (child) => {
+        counter.ran += 1;
+        const letter = await child.step("letter", body(counter, "x"));
+        return { text: letter.repeat(200), at: new Date(0) as unknown };
+      },
+      { summaryGenerator: ({ text }) => `${text.length} letters` },
+    );
+    const long = async (item: DurableContext, letter: string): Promise<string> => {
+      counter.ran += 1;
+      return (await item.step(letter, body(counter, letter))).repeat(200);
+    };
+    const nested = await context.map("nested", ["n", "m"], long);
+    const flat = await context.map("flat", ["f"], long, { nesting: NestingType.FLAT });
+    await context.wait("pause", { minutes: 1 });
+    return [large.text.length, large.at, nested.getResults().join(""), flat.getResults().length];
+  });
+
+/** Handlers whose histories have a payload store, and the limit of bytes above which payloads go there. */
+export const INLINE_LIMIT_BYTES: Readonly<Record<string, number>> = { storedContexts: 100 };
+
 export const goldenHandlers: Record<string, GoldenHandler> = {
   steps,
   contexts,
@@ -232,4 +257,5 @@ export const goldenHandlers: Record<string, GoldenHandler> = {
   outside,
   races,
   versions,
+  storedContexts,
 };

@@ -1,5 +1,4 @@
-import { exportHistory, type LogEntry, type OperationUpdate } from "@tidemark/protocol";
-import { plainPayloads } from "@tidemark/store";
+import { exportHistory, isStandIn, type LogEntry, type OperationUpdate } from "@tidemark/protocol";
 import { type HistoryReplay, replayHistory } from "@tidemark/testing";
 import { type GoldenHistory, readGoldenHistories } from "./golden";
 import { goldenHandlers } from "./handlers";
@@ -36,7 +35,7 @@ function handlerOf(history: GoldenHistory, counter = { ran: 0 }) {
 /** Replays the history, and counts the bodies that ran. */
 async function replay(history: GoldenHistory): Promise<{ replayed: HistoryReplay; ran: number }> {
   const counter = { ran: 0 };
-  const exported = await exportHistory(history, plainPayloads);
+  const exported = await exportHistory(history, history.payloads);
   const replayed = await replayHistory(handlerOf(history, counter), exported);
   return { replayed, ran: counter.ran };
 }
@@ -45,12 +44,34 @@ test("there is a history of every handler", () => {
   expect(new Set(histories.map((history) => history.handler))).toEqual(new Set(Object.keys(goldenHandlers)));
 });
 
+test("in one of them results of contexts are elsewhere, and the summary of a nested batch, too", () => {
+  const ends = histories
+    .filter(({ handler }) => handler === "storedContexts")
+    .flatMap(({ entries }) => entries.flatMap(({ records }) => records.map(({ update }) => update)))
+    .filter((update) => update?.Type === "CONTEXT" && update.Action === "SUCCEED");
+  expect(
+    ends.map((update) => [update?.Name, isStandIn(update?.Payload), update?.ContextOptions?.ReplayChildren]),
+  ).toEqual([
+    ["large", true, undefined],
+    ["map-item-0", true, undefined],
+    ["map-item-1", true, undefined],
+    ["nested", true, true],
+    ["flat", true, undefined],
+  ]);
+});
+
 describe.each(histories.map((history) => [`${history.release} ${history.handler}`, history] as const))(
   "history %s",
   (_name, history) => {
     test("replays to the recorded result, runs no body and writes nothing", async () => {
       expect(await replay(history)).toEqual({
-        replayed: { kind: "matches", outcome: { status: "SUCCEEDED", result: history.head.result } },
+        replayed: {
+          kind: "matches",
+          outcome: {
+            status: "SUCCEEDED",
+            result: await history.payloads.read(history.head.result as string),
+          },
+        },
         ran: 0,
       });
     });
