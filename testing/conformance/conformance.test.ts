@@ -2,9 +2,10 @@
 
 import { createTestRuntime } from "../kit/test-runtime";
 import { casesDirectory, loadCases } from "./cases";
-import { EXCEPTIONS, MAX_EXCEPTIONS } from "./exceptions";
+import { EXCEPTIONS, EXCEPTIONS_WITH_PAYLOADS, MAX_EXCEPTIONS } from "./exceptions";
 import { describeFailure } from "./report";
 import { runCase } from "./runner";
+import { runtimesOn, settingsOf } from "./stores";
 
 const loaded = loadCases(casesDirectory());
 
@@ -23,8 +24,27 @@ if (loaded.cases === undefined) {
       }, 30_000);
     }
 
-    it("have few exceptions", () => {
-      expect(Object.keys(EXCEPTIONS).length).toBeLessThanOrEqual(MAX_EXCEPTIONS);
-    });
+    it.each([EXCEPTIONS, EXCEPTIONS_WITH_PAYLOADS.rebuild, EXCEPTIONS_WITH_PAYLOADS.store])(
+      "have few exceptions",
+      (exceptions) => {
+        expect(Object.keys(exceptions).length).toBeLessThanOrEqual(MAX_EXCEPTIONS);
+      },
+    );
+
+    describe.each(settingsOf("payloads"))(
+      "with a payload store and contextResults $contextResults",
+      (setting) => {
+        const excepted = loaded.cases.filter(({ id }) => id in EXCEPTIONS_WITH_PAYLOADS.store);
+
+        it.each(excepted)("$id passes unless it is excepted", async (testCase) => {
+          const runtimes = await runtimesOn("payloads", setting);
+          const report = await runCase(testCase, runtimes.create);
+          await runtimes.close();
+          if (!report.passed && !(testCase.id in setting.exceptions))
+            throw new Error(describeFailure(report));
+          expect(report.passed).toBe(!(testCase.id in setting.exceptions));
+        });
+      },
+    );
   });
 }

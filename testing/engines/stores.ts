@@ -16,6 +16,7 @@ import {
   MemoryPayloadStore,
   MemoryStore,
   Payloads,
+  type PayloadsOptions,
 } from "@tidemark/store";
 import { DynamoDbStore } from "@tidemark/store-dynamodb";
 import { SqliteStore } from "@tidemark/store-sqlite";
@@ -32,28 +33,34 @@ export interface StoreSource {
   close(): Promise<void>;
 }
 
+/** What a suite may choose of the payloads of {@link STORES_WITH_PAYLOADS}. */
+export type PayloadChoices = Pick<PayloadsOptions, "contextResults">;
+
+export const STORES_WITH_PAYLOADS: readonly string[] = ["payloads", "dynamodb"] satisfies StoreName[];
+
 /** @throws Error for a name that is none of {@link STORE_NAMES}. */
-export function storeSource(name: string): Promise<StoreSource> {
+export function storeSource(name: string, choices: PayloadChoices = {}): Promise<StoreSource> {
   switch (name) {
     case "memory":
       return Promise.resolve({ open: async () => new MemoryStore(), close: async () => {} });
     case "payloads":
-      return Promise.resolve({ open: async () => memoryWithPayloads(), close: async () => {} });
+      return Promise.resolve({ open: async () => memoryWithPayloads(choices), close: async () => {} });
     case "sqlite":
       return Promise.resolve(sqliteSource());
     case "dynamodb":
-      return dynamoDbSource();
+      return dynamoDbSource(choices);
     default:
       throw new Error(`--store: ${name} is none of ${STORE_NAMES.join(", ")}`);
   }
 }
 
-function memoryWithPayloads(): ExecutionStore {
+function memoryWithPayloads(choices: PayloadChoices): ExecutionStore {
   const keys = localDataKeys({ current: "key", keys: { key: Buffer.alloc(32, 7) } });
   // No compression: it takes turns of the thread pool, which virtual time does not wait for.
   const codecs = [aesGcmCodec(keys)];
   const objects = new MemoryPayloadStore({ nowMs: () => 0 });
-  return new MemoryStore({ payloads: new Payloads({ store: objects, codecs, inlineLimitBytes: 40 }) });
+  const payloads = new Payloads({ store: objects, codecs, inlineLimitBytes: 40, ...choices });
+  return new MemoryStore({ payloads });
 }
 
 function sqliteSource(): StoreSource {
@@ -75,7 +82,7 @@ function sqliteSource(): StoreSource {
 
 const BUCKET = "payloads";
 
-async function dynamoDbSource(): Promise<StoreSource> {
+async function dynamoDbSource(choices: PayloadChoices): Promise<StoreSource> {
   const engine = await startDynamoDb();
   const s3 = await startS3([BUCKET]);
   const client = engine.client();
@@ -84,7 +91,7 @@ async function dynamoDbSource(): Promise<StoreSource> {
     async open() {
       const name = `suite-${opened.length}`;
       const bucket = new S3PayloadStore({ bucket: BUCKET, prefix: `${name}/`, client: s3.client() });
-      const payloads = new Payloads({ store: bucket });
+      const payloads = new Payloads({ store: bucket, ...choices });
       const store = await DynamoDbStore.open({ tableName: name, client, shards: 1, payloads });
       await store.ensureTable();
       opened.push(store);
