@@ -47,6 +47,7 @@ const MEANINGS: Readonly<Record<string, ApiErrorName>> = {
   TIDEMARK_CALLBACK_SETTLED: "CallbackTimeoutException",
   TIDEMARK_CURSOR: "InvalidParameterValueException",
   TIDEMARK_ENTRY_TOO_LARGE: "InvalidParameterValueException",
+  TIDEMARK_ERROR_OBJECT: "InvalidParameterValueException",
   TIDEMARK_EXECUTION_EXISTS: "DurableExecutionAlreadyStartedException",
   TIDEMARK_EXECUTION_ID: "InvalidParameterValueException",
   TIDEMARK_EXECUTION_NAME: "InvalidParameterValueException",

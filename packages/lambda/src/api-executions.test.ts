@@ -200,6 +200,22 @@ describe("a callback", () => {
     expect(await settled()).toMatchObject({ Status: "FAILED", CallbackDetails: { Error: failure } });
   });
 
+  it("does not fail with an error that nobody could read back", async () => {
+    const CallbackId = await open();
+    const path = `2025-12-01/durable-execution-callbacks/${encodeURIComponent(CallbackId)}/fail`;
+    const response = await fetch(`${rig.url}/${path}`, {
+      method: "POST",
+      body: '{"StackTrace":"at charge"}',
+    });
+
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      expect.objectContaining({ message: 'error.StackTrace is "at charge"; pass a list of texts' }),
+    ]);
+    await rig.client.send(new SendDurableExecutionCallbackSuccessCommand({ CallbackId }));
+    expect(await settled()).toMatchObject({ Status: "SUCCEEDED" });
+  });
+
   it("lives as long as there are heartbeats", async () => {
     const CallbackId = await open({ HeartbeatTimeoutSeconds: 10 });
     await rig.clock.advanceTo(rig.clock.nowMs() + 9000);

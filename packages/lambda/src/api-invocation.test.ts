@@ -213,6 +213,38 @@ describe("a checkpoint token", () => {
     });
   });
 
+  it.each([
+    [
+      { Error: { StackTrace: "at charge" } },
+      'Updates[0].Error.StackTrace is "at charge"; pass a list of texts',
+    ],
+    [{ Error: { ErrorMessage: 5 } }, "Updates[0].Error.ErrorMessage is 5; pass a text"],
+    [{ Error: "broken" }, 'Updates[0].Error is "broken"; pass a record such as { ErrorMessage: text }'],
+    [{ Payload: { ok: true } }, 'Updates[0].Payload is {"ok":true}; a string is needed'],
+    [{ Name: 5 }, "Updates[0].Name is 5; a string is needed"],
+    [
+      { StepOptions: { NextAttemptDelaySeconds: "5" } },
+      'Updates[0].StepOptions.NextAttemptDelaySeconds is "5"; a number is needed',
+    ],
+    [
+      { ChainedInvokeOptions: { FunctionName: 7 } },
+      "Updates[0].ChainedInvokeOptions.FunctionName is 7; a string is needed",
+    ],
+  ])("with a member of another type is refused, and nothing is recorded: %j", async (members, message) => {
+    const { input } = await rig.begin("one");
+    const Updates = [{ ...step("1", "SUCCEED"), ...members }];
+    const path = `2025-12-01/durable-executions/${encodeURIComponent(input.DurableExecutionArn)}/checkpoint`;
+    const body = JSON.stringify({ CheckpointToken: input.CheckpointToken, Updates });
+    const response = await fetch(`${rig.url}/${path}`, { method: "POST", body });
+
+    expect([response.status, response.headers.get("x-amzn-errortype"), await response.json()]).toEqual([
+      400,
+      "InvalidParameterValueException",
+      expect.objectContaining({ message }),
+    ]);
+    expect((await rig.store.load("manual.one"))?.entries).toEqual([]);
+  });
+
   it("with the end of the execution is the last: the answer has no other, and the end is recorded", async () => {
     const { input, answer } = await rig.begin("one");
     const end = { Id: "end", Type: "EXECUTION", Action: "SUCCEED", Payload: '"checkpointed"' } as const;

@@ -1,6 +1,6 @@
 /** Owns how a request of the REST-JSON protocol is read: which call it is, what it is about, and its body. */
 
-import type { ErrorObject } from "@tidemark/protocol";
+import { type ErrorObject, errorObjectFrom } from "@tidemark/protocol";
 import { ApiError, invalid } from "./api-errors.js";
 import { wireError } from "./api-shapes.js";
 
@@ -83,5 +83,5 @@ export async function jsonIn(message: Request | Response): Promise<object> {
 
 /** The error in a body. */
 export async function errorIn(message: Request | Response): Promise<ErrorObject> {
-  return wireError((await jsonIn(message)) as ErrorObject) ?? {};
+  return errorObjectFrom(wireError(await jsonIn(message)), "error");
 }

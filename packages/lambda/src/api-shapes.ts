@@ -5,8 +5,16 @@
  * answers, as REST-JSON has them.
  */
 
-import type { ErrorObject, HistoryEvent, OperationUpdate, WireOperation } from "@tidemark/protocol";
+import {
+  type ErrorObject,
+  errorObjectFrom,
+  type HistoryEvent,
+  type OperationUpdate,
+  valueText,
+  type WireOperation,
+} from "@tidemark/protocol";
 import type { ExecutionDescription } from "@tidemark/runtime";
+import { invalid } from "./api-errors.js";
 
 type Member = Readonly<Record<string, unknown>>;
 
@@ -37,12 +45,38 @@ export function wireOperation(operation: WireOperation): WireOperation {
   return picked(operation as unknown as Member, OPERATION, OPERATION_DETAILS) as unknown as WireOperation;
 }
 
-/** An update as the runtime takes it, without what the API does not have. */
-export function wireUpdate(update: unknown): OperationUpdate {
-  return picked(Object(update), UPDATE, UPDATE_OPTIONS) as unknown as OperationUpdate;
+/** Types of the members of an update that are no texts. */
+const TYPES: Readonly<Record<string, string>> = {
+  ReplayChildren: "boolean",
+  NextAttemptDelaySeconds: "number",
+  WaitSeconds: "number",
+  TimeoutSeconds: "number",
+  HeartbeatTimeoutSeconds: "number",
+};
+
+/**
+ * An update as the runtime takes it, without what the API does not have.
+ *
+ * @throws ApiError for members of another type: what is recorded must be readable. TidemarkError `TIDEMARK_ERROR_OBJECT`.
+ */
+export function wireUpdate(given: unknown, index: number): OperationUpdate {
+  const where = `Updates[${index}]`;
+  const update = picked(Object(given), UPDATE, UPDATE_OPTIONS);
+  for (const [name, member] of Object.entries(update)) {
+    if (name === "Error") errorObjectFrom(Object(given).Error, `${where}.Error`);
+    else if (!Object.hasOwn(UPDATE_OPTIONS, name)) checkType(`${where}.${name}`, member, "string");
+    else
+      for (const [option, value] of Object.entries(member as Member))
+        checkType(`${where}.${name}.${option}`, value, TYPES[option] ?? "string");
+  }
+  return update as unknown as OperationUpdate;
 }
 
-export function wireError(error: ErrorObject | undefined): ErrorObject | undefined {
+function checkType(field: string, value: unknown, type: string): void {
+  if (typeof value !== type) throw invalid(`${field} is ${valueText(value)}; a ${type} is needed`);
+}
+
+export function wireError(error: object | undefined): ErrorObject | undefined {
   return error === undefined ? undefined : pick(error as Member, ERROR);
 }
 

@@ -9,6 +9,7 @@ export type {
 } from "./client.js";
 export { type Due, DueQueue, type Timer } from "./due.js";
 export { decodeEntry, ENTRY_VERSION, encodeEntry } from "./entry-codec.js";
+export { errorObjectFrom } from "./error-object.js";
 export {
   DurableExecutionClientError,
   type DurableExecutionClientErrorOptions,

@@ -26,6 +26,11 @@ describe("what an update must say", () => {
     ["an id that is not empty", step("START", { Id: "" }), "without Id"],
     ["a known kind", update("NOTHING" as OperationType, "START"), "NOTHING has no action START"],
     [
+      "no word of JavaScript",
+      update("constructor" as OperationType, "START"),
+      "constructor has no action START",
+    ],
+    [
       "a name of bounded length",
       step("START", { Name: "n".repeat(MAX_NAME_LENGTH + 1) }),
       "has 257 characters",

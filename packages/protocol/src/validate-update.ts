@@ -4,14 +4,14 @@ import { MAX_DURATION_SECONDS, MAX_NAME_LENGTH } from "./limits.js";
 import { isSettled, type Operation } from "./operation.js";
 import type { OperationUpdate } from "./update.js";
 
-const ACTIONS: Record<string, readonly string[]> = {
-  STEP: ["START", "SUCCEED", "FAIL", "RETRY"],
-  CONTEXT: ["START", "SUCCEED", "FAIL"],
-  WAIT: ["START"],
-  CALLBACK: ["START"],
-  CHAINED_INVOKE: ["START"],
-  EXECUTION: ["SUCCEED", "FAIL"],
-};
+const ACTIONS: ReadonlyMap<string | undefined, readonly string[]> = new Map([
+  ["STEP", ["START", "SUCCEED", "FAIL", "RETRY"]],
+  ["CONTEXT", ["START", "SUCCEED", "FAIL"]],
+  ["WAIT", ["START"]],
+  ["CALLBACK", ["START"]],
+  ["CHAINED_INVOKE", ["START"]],
+  ["EXECUTION", ["SUCCEED", "FAIL"]],
+]);
 
 /** What is wrong with the update, or `undefined`. */
 export function invalidUpdate(
@@ -21,7 +21,7 @@ export function invalidUpdate(
 ): string | undefined {
   const { Id, Type, Action } = update;
   if (typeof Id !== "string" || Id.length === 0) return "update without Id";
-  if (!ACTIONS[Type as string]?.includes(Action as string))
+  if (!ACTIONS.get(Type)?.includes(Action as string))
     return `operation ${Id}: ${Type} has no action ${Action}`;
   if (update.Name !== undefined && update.Name.length > MAX_NAME_LENGTH) {
     return `operation ${Id}: Name has ${update.Name.length} characters, at most ${MAX_NAME_LENGTH} are allowed`;

@@ -288,6 +288,23 @@ describe("a callback", () => {
     });
   });
 
+  it.each([
+    [{ StackTrace: "at charge" }, 'error.StackTrace is "at charge"; pass a list of texts'],
+    [{ StackTrace: ["at charge", null] }, 'error.StackTrace is ["at charge",null]; pass a list of texts'],
+    [{ ErrorMessage: 5 }, "error.ErrorMessage is 5; pass a text"],
+    [{ Cause: { ErrorData: {} } }, "error.Cause.ErrorData is {}; pass a text"],
+    [null, "error is null; pass a record such as { ErrorMessage: text }"],
+  ])("is not failed with what nobody could read back: %j", async (error, message) => {
+    const { callbackId, executionId } = await ask();
+    const refused = expect.objectContaining({ code: "TIDEMARK_ERROR_OBJECT", message });
+
+    await expect(client.sendCallbackFailure(callbackId, error as never)).rejects.toEqual(refused);
+    await expect(client.stop(executionId, error as never)).rejects.toEqual(refused);
+    await client.sendCallbackFailure(callbackId, { ErrorMessage: "no budget", StackTrace: null } as never);
+    await fleet.settle();
+    expect((await client.describe(executionId)).result).toMatchObject({ message: "no budget" });
+  });
+
   it("of an execution that was purged is not found, nor is one of an earlier execution of the name", async () => {
     const { callbackId, executionId } = await ask();
     await client.stop(executionId);

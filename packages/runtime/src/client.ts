@@ -6,6 +6,7 @@ import {
   type ExecutionHead,
   type ExecutionStatus,
   type ExportedHistory,
+  errorObjectFrom,
   executionIdOf,
   exportHistory,
   type HistoryEvent,
@@ -234,7 +235,11 @@ export class DurableClient {
     });
   }
 
-  /** Fails a callback, with a record of an error, the error itself or its message. @throws as {@link sendCallbackSuccess}. */
+  /**
+   * Fails a callback, with a record of an error, the error itself or its message.
+   *
+   * @throws TidemarkError `TIDEMARK_ERROR_OBJECT`; and as {@link sendCallbackSuccess}.
+   */
   async sendCallbackFailure(callbackId: string, error: ErrorObject | Error | string = {}): Promise<void> {
     const record = recordOf(error);
     await this.#settle(callbackId, async (id, executionId) => {
@@ -261,16 +266,19 @@ export class DurableClient {
   /**
    * Stops an execution where it is; it can be resumed. `false` when it has ended already. `error` says why: a record
    * of an error, the error itself or its message.
+   *
+   * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`, `TIDEMARK_ERROR_OBJECT`.
    */
   async stop(executionId: string, error: ErrorObject | Error | string = {}): Promise<boolean> {
     const id = executionIdOf(executionId);
+    const reason = recordOf(error);
     if (isTerminal((await this.#head(id)).status)) return false;
     await this.#fence(id);
     const outcome = await this.#store.finish({
       executionId: id,
       epoch: undefined,
       status: "STOPPED",
-      error: { ErrorType: "TIDEMARK_STOPPED", ErrorMessage: "the execution was stopped", ...recordOf(error) },
+      error: { ErrorType: "TIDEMARK_STOPPED", ErrorMessage: "the execution was stopped", ...reason },
       endedAtMs: this.#clock.nowMs(),
     });
     if (outcome !== "finished") return false;
@@ -394,10 +402,10 @@ function resultOf<T>(head: ExecutionHead): T {
   return (head.result === undefined ? undefined : readable(head.result)) as T;
 }
 
-/** An error as it is recorded. */
+/** An error as it is recorded. @throws TidemarkError `TIDEMARK_ERROR_OBJECT`. */
 function recordOf(error: ErrorObject | Error | string): ErrorObject {
   if (typeof error === "string") return { ErrorMessage: error };
-  return error instanceof Error ? errorObjectOf(error) : error;
+  return error instanceof Error ? errorObjectOf(error) : errorObjectFrom(error, "error");
 }
 
 function inputText(input: unknown): string | undefined {

@@ -23,6 +23,7 @@ import { errorObjectOf, type LambdaContext } from "@tidemark/sdk";
 import { type ExecutionStore, isHeldBy, type Payloads, plainPayloads } from "@tidemark/store";
 import type { Clock } from "./clock.js";
 import { fenceOff } from "./fence.js";
+import { invocationOutputOf } from "./invocation-output.js";
 import { lambdaContext } from "./lambda-context.js";
 import { Session } from "./session.js";
 import { isTooLarge } from "./session-errors.js";
@@ -158,8 +159,7 @@ export class Invocation {
         if (ended.abandoned.ErrorType === TIMEOUT.ErrorType) return await this.#timeOut();
         return await this.#release(ended.abandoned, 0);
       }
-      // A handler that is not wrapped may return anything.
-      output = Object(ended.returned);
+      output = invocationOutputOf(ended.returned, head.functionName);
     } catch (error) {
       if (isDurableExecutionClientError(error) && (error as { code?: string }).code === "TIDEMARK_SUPERSEDED")
         return;
@@ -179,11 +179,6 @@ export class Invocation {
         return this.#finish("SUCCEEDED", { result: this.#session.largeResult ?? output.Result });
       case "FAILED":
         return this.#finish("FAILED", { error: output.Error });
-      default:
-        return this.#failed({
-          ErrorType: "TIDEMARK_OUTPUT",
-          ErrorMessage: `function ${head.functionName} returned no invocation output; wrap it with withDurableExecution, or register it with { durable: false }`,
-        });
     }
   }
 
