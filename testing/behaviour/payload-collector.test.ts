@@ -77,6 +77,49 @@ describe("purge", () => {
   });
 });
 
+/** An execution that has ended, and one that it has invoked, did not wait for, and that goes on for ten minutes. */
+async function leftBehind({ rig }: Setup): Promise<{ readonly parent: string; readonly child: string }> {
+  rig.deploy("grandchild", async (_input, context) => {
+    const text = await context.step("step", async () => large("step "));
+    await context.wait({ minutes: 10 });
+    return text.length;
+  });
+  rig.deploy("child", async (input, context) => {
+    context.invoke("grandchild", input).catch(() => {});
+    await context.wait({ seconds: 1 });
+  });
+  const parent = await rig.begin(async (_input, context) => {
+    context.invoke("child", { text: large("input ") }).catch(() => {});
+    await context.wait({ seconds: 1 });
+  });
+  await rig.end(parent);
+  return { parent, child: `${parent}~1` };
+}
+
+describe("what an execution has invoked and not waited for", () => {
+  it.each([[["parent"]], [["child"]], [["child", "parent"]], [["parent", "child"]]] as const)(
+    "keeps its objects while it goes on, when %j have been purged",
+    async (purged) => {
+      const own = await setup();
+      const { rig, clock, keys, collect } = own;
+      const ids = await leftBehind(own);
+      const grandchild = `${ids.child}~1`;
+      const before = await keys();
+      for (const name of purged) expect(await rig.runtime.client.purge(ids[name])).toBe(true);
+      await clock.advanceTo(clock.nowMs() + 5_000);
+
+      expect((await collect(1_000)).removed).toBe(0);
+
+      expect(await keys()).toEqual(before);
+      await clock.advanceTo(clock.nowMs() + 10 * 60_000);
+      expect(await rig.runtime.client.result(grandchild)).toBe(large("step ").length);
+      for (const id of [...Object.values(ids), grandchild]) await rig.runtime.client.purge(id);
+      await collect(1_000);
+      expect(await keys()).toEqual([]);
+    },
+  );
+});
+
 describe("collectPayloads", () => {
   it("removes what the losing side of a fork has written, and keeps all that the log points at", async () => {
     const { rig, store, clock, keys, collect } = await setup();

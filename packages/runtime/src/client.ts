@@ -23,6 +23,7 @@ import {
 import { durationSeconds, errorFromObject, errorObjectOf } from "@tidemark/sdk";
 import {
   type ExecutionStore,
+  ExecutionTrees,
   type ListRequest,
   type Payloads,
   type PostResult,
@@ -300,12 +301,16 @@ export class DurableClient {
    * Removes an execution that has ended, with its history. `false` when it has not ended or is unknown.
    *
    * In a payload store, the objects of an execution and of all that it has invoked go together: purge
-   * invoked executions first, or do not look at them any more.
+   * invoked executions first, or do not look at them any more. While one of those goes on, or can be resumed, the objects
+   * stay, and `collectPayloads` removes them later.
    */
   async purge(executionId: string): Promise<boolean> {
     const id = executionIdOf(executionId);
+    // Asked before: the log says whom it has invoked.
+    const isNeeded =
+      this.#payloads.store !== undefined && (await new ExecutionTrees(this.#store).hasOpenBelow(id));
     if (!(await this.#store.purge(id))) return false;
-    await this.#payloads.purge(id);
+    if (!isNeeded) await this.#payloads.purge(id);
     return true;
   }
 

@@ -1,4 +1,5 @@
 export { decodeCursor, encodeCursor } from "./cursor.js";
+export { ExecutionTrees } from "./execution-tree.js";
 export {
   acquiredHead,
   childOutcome,

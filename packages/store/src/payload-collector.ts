@@ -2,23 +2,16 @@
  * Owns the removal of objects that nothing points at: of writers that lost their place in the log
  * or died before they used it, and of executions that have been removed.
  *
- * An object is removed only when the execution at the root of its tree has ended for good or is
- * gone, so that nobody can be about to point at it; when its hash occurs nowhere in what is recorded
- * of the tree; and when it is old.
+ * An object is removed only when every execution of its tree has ended for good or is gone, so that nobody can be
+ * about to point at it; when its hash occurs nowhere in what is recorded of the tree; and when it is old.
  */
 
-import {
-  childExecutionId,
-  type LogEntry,
-  type OptionNames,
-  requireOptionNames,
-  TidemarkError,
-} from "@tidemark/protocol";
+import { type OptionNames, requireOptionNames, TidemarkError } from "@tidemark/protocol";
+import { ExecutionTrees } from "./execution-tree.js";
 import { hasEndedForGood } from "./head.js";
 import type { StoredPayload } from "./payload-store.js";
 import { parsePayloadKey } from "./payloads.js";
 import type { ExecutionStore } from "./port.js";
-import { wholeLog } from "./whole-log.js";
 
 export interface CollectOptions {
   /** The store with its `payloads`. */
@@ -45,8 +38,8 @@ const NAMES: OptionNames<CollectOptions> = { store: true, nowMs: true, minAgeMs:
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Removes objects of the payload store that nothing points at. It reads the list of all objects and
- * the logs of the executions that old ones belong to.
+ * Removes objects of the payload store that nothing points at. It reads the list of all objects and the logs of the
+ * executions that old ones belong to, and, when one of those is gone, the list of all executions.
  *
  * @throws TidemarkError `TIDEMARK_PAYLOAD_OPTIONS`.
  * @example
@@ -77,8 +70,9 @@ export async function collectPayloads(options: CollectOptions): Promise<Collecte
   }
   let removed = 0;
   let removedBytes = 0;
+  const trees = new ExecutionTrees(store);
   for (const [root, old] of byRoot) {
-    const orphans = await orphansOf(store, root, old);
+    const orphans = await orphansOf(store, trees, root, old);
     await objects.delete(orphans.map(({ key }) => key));
     removed += orphans.length;
     removedBytes += orphans.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -88,35 +82,18 @@ export async function collectPayloads(options: CollectOptions): Promise<Collecte
 
 async function orphansOf(
   store: ExecutionStore,
+  trees: ExecutionTrees,
   root: string,
   old: readonly Candidate[],
-): Promise<Candidate[]> {
-  let orphans = [...old];
-  const open = [root];
-  for (
-    let executionId = open.pop();
-    executionId !== undefined && orphans.length > 0;
-    executionId = open.pop()
-  ) {
-    const head = await store.head(executionId);
-    if (head === undefined) continue;
+): Promise<readonly Candidate[]> {
+  let orphans = old;
+  for await (const { head, log } of trees.of(root)) {
     // One that was stopped can be resumed, and one that runs may be about to point at anything.
     if (!hasEndedForGood(head.status)) return [];
     // The history stays readable, also where a snapshot stands for it.
-    const entries = await wholeLog(store, executionId);
-    const recorded = JSON.stringify([head, entries, await store.inbox(executionId)]);
+    const recorded = JSON.stringify([head, await log(), await store.inbox(head.executionId)]);
     orphans = orphans.filter(({ hash }) => !recorded.includes(hash));
-    open.push(...childrenOf(executionId, entries));
+    if (orphans.length === 0) break;
   }
   return orphans;
-}
-
-function childrenOf(executionId: string, entries: readonly LogEntry[]): string[] {
-  return entries.flatMap(({ records }) =>
-    records.flatMap(({ update }) =>
-      update?.Type === "CHAINED_INVOKE" && update.Id !== undefined
-        ? [childExecutionId(executionId, update.Id)]
-        : [],
-    ),
-  );
 }

@@ -21,6 +21,7 @@ import {
   TidemarkError,
   valueText,
 } from "@tidemark/protocol";
+import { rootOf } from "./execution-tree.js";
 import type { PayloadCodec } from "./payload-codecs.js";
 import type { PayloadStore } from "./payload-store.js";
 import { summarizePayload } from "./payload-summary.js";
@@ -230,7 +231,7 @@ export class Payloads {
 
   /** Removes the objects of an execution and of all that it has invoked; does nothing for an invoked one. */
   async purge(executionId: string): Promise<void> {
-    if (this.#store === undefined || executionId.includes("~")) return;
+    if (this.#store === undefined || rootOf(executionId) !== executionId) return;
     const keys: string[] = [];
     for await (const { key } of this.#store.list(payloadPrefix(executionId))) {
       if (parsePayloadKey(key) !== undefined) keys.push(key);
@@ -268,8 +269,7 @@ export const plainPayloads = new Payloads();
 
 /** Objects of an execution and of all that it has invoked have keys with this prefix. */
 export function payloadPrefix(executionId: string): string {
-  const [root = ""] = executionId.split("~");
-  return `${encodeURIComponent(root)}/`;
+  return `${encodeURIComponent(rootOf(executionId))}/`;
 }
 
 /** Root of the tree and SHA-256 in base64url. */
