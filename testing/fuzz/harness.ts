@@ -232,6 +232,8 @@ class Run {
       inlineWaitMs: program.inlineWaitMs,
       ...(snapshotAfterBytes === undefined ? {} : { snapshotAfterBytes }),
       drainOnSigterm: false,
+      // Programs fail by intention, thousands of times.
+      onThrown: () => {},
       onError: (error) => this.#report(process, error),
     });
     worker.start().catch((error: unknown) => this.#restart(process, error));

@@ -24,6 +24,8 @@ export class Fleet {
       drainOnSigterm: false,
       drainMs: 1000,
       onError: (error) => this.errors.push(error),
+      // What handlers throw is theirs to assert, and says nothing in the output of the tests.
+      onThrown: () => {},
       ...options,
     });
     this.#workers.push(worker);

@@ -143,6 +143,8 @@ class VirtualRuntime implements TestRuntime {
       leaseMs: LEASE_MS,
       drainOnSigterm: false,
       drainMs: 1,
+      // What handlers throw is theirs to assert, and says nothing in the output of the tests.
+      onThrown: () => {},
       ...(this.#options.onError === undefined ? {} : { onError: this.#options.onError }),
       ...(this.#options.maxBarrenInvocations === undefined
         ? {}

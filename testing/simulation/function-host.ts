@@ -93,6 +93,8 @@ export class FunctionHost implements Runner {
         leaseMs,
         inlineWaitMs,
         onError,
+        // What fails here does so by intention.
+        onThrown: () => {},
         clock,
       });
     } catch (error) {

@@ -130,6 +130,8 @@ export class Machines {
       ...(process.id % 2 === 0 ? { snapshotAfterBytes: 0 } : {}),
       drainMs: 1_500,
       drainOnSigterm: false,
+      // What fails here does so by intention.
+      onThrown: () => {},
       onError: this.#reporter(process),
     });
   }

@@ -13,6 +13,7 @@ import {
   isTerminal,
   type OptionNames,
   READS_STAND_INS,
+  type ThrownError,
 } from "@tidemark/protocol";
 import {
   type Clock,
@@ -64,6 +65,8 @@ export interface DurableApiOptions {
   readonly drainMs?: number | undefined;
   /** Told of what can be reported to nobody else. Default: `console.error`. */
   readonly onError?: ((error: unknown) => void) | undefined;
+  /** As in `WorkerOptions`, for functions that run in this process. */
+  readonly onThrown?: ((thrown: ThrownError) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -79,6 +82,7 @@ const NAMES: OptionNames<DurableApiOptions> = {
   maxBarrenInvocations: true,
   drainMs: true,
   onError: true,
+  onThrown: true,
   clock: true,
 };
 
@@ -330,8 +334,8 @@ class ApiServer implements DurableApi {
 
 /** Options that are the worker's own, if they are given. */
 function workerOptions(options: DurableApiOptions): Partial<WorkerOptions> {
-  const { concurrency, leaseMs, maxBarrenInvocations, drainMs } = options;
-  const given = Object.entries({ concurrency, leaseMs, maxBarrenInvocations, drainMs });
+  const { concurrency, leaseMs, maxBarrenInvocations, drainMs, onThrown } = options;
+  const given = Object.entries({ concurrency, leaseMs, maxBarrenInvocations, drainMs, onThrown });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 

@@ -11,6 +11,7 @@ import {
   type ExecutionStatus,
   isTerminal,
   type OptionNames,
+  type ThrownError,
   TidemarkError,
 } from "@tidemark/protocol";
 import {
@@ -87,6 +88,8 @@ export interface LambdaHandlerOptions<Event = unknown> {
   readonly schedule?: Schedule | undefined;
   /** Told of what can be reported to nobody else. Default: `console.error`. */
   readonly onError?: ((error: unknown) => void) | undefined;
+  /** As in `WorkerOptions`: told of what the handler and its steps throw. Default: a line of JSON on stderr for each. */
+  readonly onThrown?: ((thrown: ThrownError) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -109,6 +112,7 @@ const NAMES: OptionNames<LambdaHandlerOptions> = {
   invoke: true,
   schedule: true,
   onError: true,
+  onThrown: true,
   clock: true,
 };
 
@@ -286,7 +290,7 @@ class Runner<Event> {
     time: InvocationTime,
   ): Promise<ExecutionHead | undefined> {
     const { clock, hosted, handOverMs, inlineWaitMs, leaseMs } = this.#options;
-    const { maxBarrenInvocations, snapshotAfterBytes, onError } = this.#options;
+    const { maxBarrenInvocations, snapshotAfterBytes, onError, onThrown } = this.#options;
     const fn = hosted.get(functionName);
     if (fn === undefined) throw otherFunction(executionId, functionName, [...hosted.keys()]);
     for (;;) {
@@ -301,6 +305,7 @@ class Runner<Event> {
         maxBarrenInvocations,
         snapshotAfterBytes,
         onError,
+        onThrown,
         ...time,
       });
       const head = await this.#store.head(executionId);

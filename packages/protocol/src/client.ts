@@ -35,6 +35,22 @@ export interface ProbedBody {
   readonly atMostOnce: boolean;
 }
 
+/** Something that code of the user has thrown. Its record has no stack. */
+export interface ThrownError {
+  readonly executionArn: string;
+  /** Whose code it was; without one it was the handler, and the execution has failed. */
+  readonly operationId?: string;
+  readonly operationName?: string;
+  /** Of a step or a check, from 1. */
+  readonly attempt?: number;
+  /** What has become of it: `Step "charge" failed in attempt 1: TypeError: no card`. */
+  readonly message: string;
+  /** What is recorded. */
+  readonly error: Error;
+  /** What was thrown first, with its stack. It is `error`, unless code passes on the failure of one of its operations. */
+  readonly origin: Error;
+}
+
 /** What a test kit sees and does where an invocation touches code of the user's. Nothing in production has one. */
 export interface ExecutionProbe {
   /** The default logger writes nothing: a handler that runs hundreds of times says nothing new. */
@@ -68,6 +84,8 @@ export interface ExecutionHostOptions {
    */
   readonly storedOverBytes?: number;
   readonly probe?: ExecutionProbe;
+  /** Told of what code of the user throws. Default: a line of the default logger, whatever logger the code uses. */
+  readonly onThrown?: (thrown: ThrownError) => void;
   /**
    * Asked before an attempt of a step or a check begins. `false` leaves it to a later invocation, which the backend sees
    * to. Default: it begins.

@@ -6,6 +6,7 @@ export type {
   ExecutionProbe,
   PayloadReader,
   ProbedBody,
+  ThrownError,
 } from "./client.js";
 export { type Due, DueQueue, type Timer } from "./due.js";
 export { decodeEntry, ENTRY_VERSION, encodeEntry } from "./entry-codec.js";

@@ -11,6 +11,7 @@ import {
   type DurableExecutionInvocationOutput,
   type ErrorObject,
   type ExecutionHead,
+  type ExecutionHostOptions,
   executionArn,
   type InvocationEnd,
   InvocationStatus,
@@ -19,7 +20,7 @@ import {
   requestId,
   TidemarkError,
 } from "@tidemark/protocol";
-import { errorObjectOf, type LambdaContext } from "@tidemark/sdk";
+import { asError, createDefaultLogger, errorObjectOf, type LambdaContext, reportThrown } from "@tidemark/sdk";
 import { type ExecutionStore, isHeldBy, type Payloads, plainPayloads } from "@tidemark/store";
 import type { Clock } from "./clock.js";
 import { fenceOff } from "./fence.js";
@@ -57,6 +58,8 @@ interface InvocationOptions {
   readonly snapshotAfterBytes?: number | undefined;
   /** Told of an invocation that has failed and is tried again, and of snapshots that failed. */
   readonly onFailed?: (error: TidemarkError) => void;
+  /** As in {@link WorkerOptions}. */
+  readonly onThrown?: ExecutionHostOptions["onThrown"] | undefined;
 }
 
 /** First delay before a failed invocation is tried again; doubles up to the longest. */
@@ -200,7 +203,8 @@ export class Invocation {
     );
     if (!fn.durable) {
       const input = await this.#session.input();
-      return this.#isAbandoned ? NOT_CALLED : callPlain(fn.handler, input, context);
+      const call = () => callPlain(fn.handler, input, context, (error) => this.#plainThrew(error, context));
+      return this.#isAbandoned ? NOT_CALLED : call();
     }
     const event = new DurableExecutionInvocationInputWithClient(
       {
@@ -212,6 +216,16 @@ export class Invocation {
       this.#session,
     );
     return this.#isAbandoned ? NOT_CALLED : fn.handler(event, context);
+  }
+
+  /** As in a durable function: the record has no stack. */
+  #plainThrew(error: unknown, { awsRequestId }: LambdaContext): void {
+    const { clock, head, onThrown } = this.#options;
+    const arn = executionArn(head.functionName, this.executionId);
+    const identity = { requestId: awsRequestId, executionArn: arn, tenantId: head.tenantId };
+    const logger = createDefaultLogger({ ...identity, nowMs: () => clock.nowMs() });
+    const thrown = { error: asError(error), message: "the execution failed" };
+    reportThrown(thrown, { executionArn: arn, logger, onThrown });
   }
 
   #mayBegin(): boolean {
@@ -356,6 +370,7 @@ async function callPlain(
   handler: PlainHandler,
   input: string | undefined,
   context: LambdaContext,
+  threw: (error: unknown) => void,
 ): Promise<DurableExecutionInvocationOutput> {
   try {
     const value = await handler((input === undefined ? {} : JSON.parse(input)) as never, context);
@@ -365,6 +380,7 @@ async function callPlain(
       ...(Result === undefined ? {} : { Result }),
     } as DurableExecutionInvocationOutput;
   } catch (error) {
+    threw(error);
     return { Status: "FAILED", Error: errorObjectOf(error) } as DurableExecutionInvocationOutput;
   }
 }

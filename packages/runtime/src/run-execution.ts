@@ -9,6 +9,7 @@ import {
   type ExecutionHead,
   type OptionNames,
   requireOptionNames,
+  type ThrownError,
   TidemarkError,
 } from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
@@ -46,6 +47,8 @@ export interface RunExecutionOptions {
   /** Told when the invocation fails and is tried again, and when a lease cannot be renewed. Default: `console.error`. */
   readonly onError?: ((error: unknown) => void) | undefined;
   readonly clock?: Clock | undefined;
+  /** As in `WorkerOptions`. */
+  readonly onThrown?: ((thrown: ThrownError) => void) | undefined;
 }
 
 const NAMES: OptionNames<RunExecutionOptions> = {
@@ -62,6 +65,7 @@ const NAMES: OptionNames<RunExecutionOptions> = {
   snapshotAfterBytes: true,
   onError: true,
   clock: true,
+  onThrown: true,
 };
 
 /** Clocks differ, and the last write may be under way. */
@@ -124,6 +128,7 @@ export async function runExecution(options: RunExecutionOptions): Promise<boolea
     remainingTimeMs: () => handOverAtMs - clock.nowMs(),
     snapshotAfterBytes: options.snapshotAfterBytes,
     onFailed: options.onError ?? console.error,
+    onThrown: options.onThrown,
   });
   const stopRenewing = renewLease(options, invocation, head);
   const unsubscribe = store.onChange((changed) => {

@@ -56,6 +56,7 @@ interface SessionOptions extends SnapshotOptions {
   readonly inlineWaitMs: number | (() => number);
   readonly startDelayMs?: number | undefined;
   readonly mayBegin?: (() => boolean) | undefined;
+  readonly onThrown?: ExecutionHostOptions["onThrown"] | undefined;
   /** The handler reads stand-ins for payloads itself, when it needs the payload. Default `false`: it is given payloads. */
   readonly readsStandIns?: boolean;
 }
@@ -119,6 +120,7 @@ export class Session implements DurableExecutionClient {
       inlineWaitMs: options.inlineWaitMs,
       ...(options.startDelayMs === undefined ? {} : { startDelayMs: options.startDelayMs }),
       ...(options.mayBegin === undefined ? {} : { mayBegin: options.mayBegin }),
+      ...(options.onThrown === undefined ? {} : { onThrown: options.onThrown }),
       // Whoever is given payloads must not take one that looks like a stand-in for one.
       ...(this.#readsStandIns ? { payloads: this.#payloads } : {}),
       ...(storedOverBytes === undefined ? {} : { storedOverBytes }),

@@ -10,6 +10,7 @@ import {
   type ExecutionHead,
   type OptionNames,
   requireOptionNames,
+  type ThrownError,
   TidemarkError,
   valueText,
 } from "@tidemark/protocol";
@@ -47,6 +48,11 @@ export interface WorkerOptions {
   readonly drainMs?: number;
   /** Told of what the worker cannot report to anybody else. Default: `console.error`. */
   readonly onError?: (error: unknown) => void;
+  /**
+   * Told of what handlers and steps throw, with its stack: records have none. Default: a line of JSON on stderr for each,
+   * as of the default logger.
+   */
+  readonly onThrown?: (thrown: ThrownError) => void;
   readonly clock?: Clock;
 }
 
@@ -61,6 +67,7 @@ const NAMES: OptionNames<WorkerOptions> = {
   drainOnSigterm: true,
   drainMs: true,
   onError: true,
+  onThrown: true,
   clock: true,
 };
 
@@ -304,6 +311,7 @@ export class Worker {
       remainingTimeMs: () => Number.POSITIVE_INFINITY,
       snapshotAfterBytes: this.#snapshotAfterBytes,
       onFailed: this.#onError,
+      onThrown: this.#options.onThrown,
     });
     this.#active.set(head.executionId, invocation);
     this.#renewLater();

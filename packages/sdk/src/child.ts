@@ -13,6 +13,7 @@ import {
 } from "@tidemark/protocol";
 import { isRebuilt } from "./deliveries.js";
 import type { DurableContext } from "./durable-context.js";
+import type { Engine } from "./engine.js";
 import {
   asError,
   ChildContextError,
@@ -26,6 +27,7 @@ import type { DurableLogger } from "./logger.js";
 import { readValue, serialize } from "./payload.js";
 import { runIn, runningIn, runSoonIn, Scope, settlementOf } from "./scope.js";
 import type { AnySerdes, Serdes } from "./serdes.js";
+import { traceTo } from "./thrown.js";
 
 export interface ChildConfig<T> {
   /** Default: the context's serdes, else JSON. */
@@ -51,6 +53,9 @@ export type ChildFunc<T, Logger extends DurableLogger = DurableLogger> = (
 /** An invocation, as far as code in it must know whether it goes on. */
 interface EndingInvocation {
   readonly hasEnded?: boolean;
+  /** What happens has happened before, and has been told of. */
+  readonly isReplaying?: boolean;
+  readonly onThrown?: Engine["onThrown"];
 }
 
 /** What is recorded for a result. */
@@ -176,6 +181,7 @@ export class ContextKind<T> implements OperationKind<T> {
     }
     if (this.#scope.isRebuilding) return;
     this.#scope.hasEnded = true;
+    operation.threw(error, "failed");
     operation.update("FAIL", { Error: errorObjectOf(error), ...keepsChildren(operation, true) }, true);
   }
 
@@ -194,7 +200,10 @@ export class ContextKind<T> implements OperationKind<T> {
 
   #cannotRecord(operation: LiveOperation<T>, error: unknown): void {
     if (error instanceof SerdesFailedError) operation.engine.fail(error);
-    else operation.update("FAIL", { Error: errorObjectOf(asError(error)) }, true);
+    else {
+      operation.threw(asError(error), "has a result that cannot be recorded");
+      operation.update("FAIL", { Error: errorObjectOf(asError(error)) }, true);
+    }
   }
 
   #hasRebuilt(settled: Settled<T>): void {
@@ -296,8 +305,15 @@ export function runVirtual<T>(
     },
     (thrown: unknown): Settled<T> => {
       inner.hasEnded = true;
-      const error = DurableOperationError.fromErrorObject(errorObjectOf(asError(thrown)));
-      return { ok: false, error: mapped(error, errorMapper) };
+      const cause = asError(thrown);
+      const error = mapped(DurableOperationError.fromErrorObject(errorObjectOf(cause)), errorMapper);
+      traceTo(error, cause);
+      if (invocation.isReplaying !== true && invocation.hasEnded !== true) {
+        const operation = { id: running.operationId, name, engine: invocation };
+        const message = `context ${name === undefined ? position : JSON.stringify(name)} failed`;
+        invocation.onThrown?.({ operation, error: cause, message });
+      }
+      return { ok: false, error };
     },
   );
 }

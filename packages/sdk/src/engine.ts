@@ -25,6 +25,7 @@ import { onNextTurn, systemHost } from "./host.js";
 import type { PluginObserver } from "./plugin-observer.js";
 import { missingOperation } from "./replay-check.js";
 import { captureContext } from "./scope.js";
+import type { Thrown } from "./thrown.js";
 import { Waiting } from "./waiting.js";
 
 /** Turns without any activity after which the code counts as idle. */
@@ -76,6 +77,8 @@ export class Engine {
   readonly host: ExecutionHost;
   readonly observer: PluginObserver | undefined;
   readonly outcome: Promise<Outcome>;
+  /** Told of what code of the user throws. Set before the code runs. */
+  onThrown: ((thrown: Thrown) => void) | undefined;
   readonly #options: EngineOptions;
   /** What the log says of operations that are not among the handles. */
   readonly #operations: Map<string, Operation>;

@@ -59,7 +59,7 @@ export {
   continueBatch,
   type ThresholdCompletionConfig,
 } from "./completion.js";
-export { refreshLogConfig } from "./default-logger.js";
+export { createDefaultLogger, refreshLogConfig } from "./default-logger.js";
 export type {
   BranchResult,
   DurableContext,
@@ -73,6 +73,7 @@ export type {
 export { DurablePromise } from "./durable-promise.js";
 export { type Duration, durationSeconds } from "./duration.js";
 export {
+  asError,
   BatchCompletionError,
   CallbackError,
   CallbackExternalError,
@@ -165,6 +166,7 @@ export {
   type SerdesContext,
 } from "./serdes.js";
 export { type StepConfig, type StepFunc, StepSemantics } from "./step.js";
+export { reportThrown } from "./thrown.js";
 export { SDK_VERSION } from "./version.js";
 export type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./wait-for-condition.js";
 export {

@@ -18,6 +18,7 @@ import type { Engine, Handle } from "./engine.js";
 import type { PluginObserver } from "./plugin-observer.js";
 import { replayMismatch } from "./replay-check.js";
 import type { Scope } from "./scope.js";
+import { traceTo } from "./thrown.js";
 
 /** What became of an operation, as its caller sees it. */
 export type Settled<T> =
@@ -70,6 +71,8 @@ export class LiveOperation<T> implements Handle {
   record: Operation | undefined;
   readonly #kind: OperationKind<T>;
   readonly #sink: Sink<T>;
+  /** What code of the operation has thrown in this invocation. */
+  #thrown: Error | undefined;
   /** The recorded outcome with its payload, when that had to be fetched or decoded. */
   #readable: Operation | Promise<Operation> | undefined;
 
@@ -170,8 +173,26 @@ export class LiveOperation<T> implements Handle {
   #settle(record: Operation): boolean | Promise<boolean> {
     if (!this.#isHeard()) return false;
     const settled = this.#kind.read(record, this);
-    if ("ok" in settled) return this.#sink.take(settled);
-    return settled.then((read) => (this.#isHeard() ? this.#sink.take(read) : false));
+    if ("ok" in settled) return this.#take(settled);
+    return settled.then((read) => (this.#isHeard() ? this.#take(read) : false));
+  }
+
+  #take(settled: Settled<T>): boolean {
+    if (!settled.ok) traceTo(settled.error, this.#thrown);
+    return this.#sink.take(settled);
+  }
+
+  /** Code of the operation has thrown: the record of it has no stack. `what` has become of it, for people. */
+  threw(error: Error, what: string, attempt?: number): void {
+    if (!this.isLive() || this.engine.hasEnded) return;
+    this.#thrown = error;
+    const named = this.name === undefined ? this.position : JSON.stringify(this.name);
+    this.engine.onThrown?.({
+      operation: this,
+      attempt,
+      error,
+      message: `${this.#kind.subType} ${named} ${what}`,
+    });
   }
 
   /** While hooks ran or a payload was read, the invocation or a context around may have ended (invariant 10). */

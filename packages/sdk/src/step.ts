@@ -178,6 +178,7 @@ export class StepKind<T> implements OperationKind<T> {
       }
       this.#succeed(payload);
     } catch (error) {
+      operation.threw(asError(error), "has a result that cannot be recorded", this.#attempt);
       operation.update("FAIL", { Error: errorObjectOf(error) }, true);
     }
     engine.endBody(operation);
@@ -194,10 +195,14 @@ export class StepKind<T> implements OperationKind<T> {
       this.#attempt,
       this.#operation.engine.host.random,
     );
+    const failed = `failed in attempt ${this.#attempt}`;
     if (decision.delaySeconds === undefined) {
+      this.#operation.threw(decision.error, failed, this.#attempt);
       this.#operation.update("FAIL", { Error: errorObjectOf(decision.error) }, true);
     } else {
       this.#asInContext = captureContext();
+      const next = `and is tried again in ${decision.delaySeconds} s`;
+      this.#operation.threw(decision.error, `${failed} ${next}`, this.#attempt);
       const StepOptions = { NextAttemptDelaySeconds: decision.delaySeconds };
       this.#operation.update("RETRY", { Error: errorObjectOf(decision.error), StepOptions }, true);
     }

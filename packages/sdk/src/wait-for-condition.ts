@@ -101,7 +101,10 @@ export class WaitForConditionKind<T> implements OperationKind<T> {
       }
     } catch (thrown) {
       if (thrown instanceof SerdesFailedError) engine.fail(thrown);
-      else operation.update("FAIL", { Error: errorObjectOf(asError(thrown)) }, true);
+      else {
+        operation.threw(asError(thrown), `failed in attempt ${attempt}`, attempt);
+        operation.update("FAIL", { Error: errorObjectOf(asError(thrown)) }, true);
+      }
     } finally {
       engine.endBody(operation);
     }

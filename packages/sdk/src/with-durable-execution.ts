@@ -19,7 +19,7 @@ import { OperationContext } from "./context.js";
 import { createDefaultLogger, silentLogger } from "./default-logger.js";
 import type { DurableContext } from "./durable-context.js";
 import { Engine, type Outcome } from "./engine.js";
-import { errorObjectOf } from "./errors.js";
+import { asError, errorObjectOf } from "./errors.js";
 import { systemHost } from "./host.js";
 import type { LambdaContext } from "./lambda-context.js";
 import type { DurableLogData, DurableLogger } from "./logger.js";
@@ -29,8 +29,10 @@ import { loadConfiguredPlugins } from "./plugin-loader.js";
 import { PluginObserver } from "./plugin-observer.js";
 import { createPluginRunner, type PluginRunner } from "./plugin-runner.js";
 import { hashedPosition, positionItself } from "./recorded-ids.js";
+import { createContextLogger } from "./replay-logger.js";
 import { currentlyRunning, runIn, Scope } from "./scope.js";
 import { defaultSerdes, serializeJson } from "./serdes.js";
+import { reportThrown } from "./thrown.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: the default of the AWS SDK's types, on which handlers without annotations rest.
 type Untyped = any;
@@ -273,10 +275,11 @@ class HandlerInvocation {
     );
     engine.wake();
     const outcome = await engine.outcome;
-    const ended = endedBy(outcome, failure);
-    if (ended !== undefined) return ended;
     if (outcome.kind === "suspended") return { output: { Status: InvocationStatus.PENDING } };
-    return this.#succeeded(engine, result?.value);
+    const ended = endedBy(outcome, failure) ?? (await this.#succeeded(engine, result?.value));
+    if (ended.output.Status === InvocationStatus.FAILED)
+      engine.onThrown?.({ error: asError(ended.value), message: "the execution failed" });
+    return ended;
   }
 
   async #succeeded(
@@ -333,7 +336,15 @@ class HandlerInvocation {
         : createDefaultLogger({ ...identity, nowMs: () => engine.host.nowMs() }, enrich);
     const settings = { serdes: defaultSerdes, callbackDeserializer: undefined, logger, isModeAware: true };
     const executionContext = { durableExecutionArn: engine.executionArn };
+    this.#watch(engine, createContextLogger({ getBase: () => logger, isSilent: () => false, logData }));
     return new OperationContext({ engine, lambdaContext, executionContext, logData }, root, settings);
+  }
+
+  /** Sees to it that what code throws is told of with its stack. */
+  #watch(engine: Engine, logger: DurableLogger): void {
+    if (engine.isRemote) return;
+    const { onThrown } = this.#options.client.hostOptions ?? {};
+    engine.onThrown = (thrown) => reportThrown(thrown, { executionArn: this.#arn, logger, onThrown });
   }
 
   async #input(execution: Operation): Promise<unknown> {

@@ -5,7 +5,13 @@
  * the end. Operations that a test has asked for belong to one track.
  */
 
-import { type ErrorObject, isSettled, type Operation, TidemarkError } from "@tidemark/protocol";
+import {
+  type ErrorObject,
+  isSettled,
+  type Operation,
+  type ThrownError,
+  TidemarkError,
+} from "@tidemark/protocol";
 import { OperationIndex, type OperationQuery, operationText, queryText } from "./operation-index.js";
 import type { RecordedEvent } from "./recorded-events.js";
 import { type ExecutionStatus, WaitingOperationStatus } from "./test-types.js";
@@ -41,6 +47,8 @@ export class ExecutionTrack {
   #onWaiting: () => void = () => {};
   #sender: CallbackSender | undefined;
   #released = 0;
+  /** What code has thrown last, by operation; that of the handler without one. */
+  readonly #thrown = new Map<string | undefined, ThrownError>();
 
   /** After `previous`, for the next run: what a test has asked for before still counts. */
   constructor(previous?: ExecutionTrack) {
@@ -80,6 +88,19 @@ export class ExecutionTrack {
 
   get events(): readonly RecordedEvent[] {
     return this.#events();
+  }
+
+  threw(thrown: ThrownError): void {
+    this.#thrown.set(thrown.operationId, thrown);
+  }
+
+  /** The stack of a recorded error: records have none, but what was thrown in this process has. */
+  stackOf(error: ErrorObject, operationId?: string): string[] | undefined {
+    if (error.StackTrace !== undefined) return error.StackTrace;
+    const thrown = this.#thrown.get(operationId);
+    // Another attempt may have ended without throwing, such as by a timeout.
+    if (thrown === undefined || thrown.error.message !== error.ErrorMessage) return undefined;
+    return thrown.origin.stack?.split("\n");
   }
 
   /** The execution that is followed; `onWaiting` is told when a test begins to wait. */

@@ -192,6 +192,9 @@ export class LocalExecution {
         startDelayMs: 0,
         clock,
         onError: (error) => this.#invocationFailed(error),
+        onThrown: (thrown) => {
+          if (executionId === this.#log?.executionId) this.#options.track.threw(thrown);
+        },
       });
     } catch (error) {
       this.abort(error);

@@ -46,7 +46,7 @@ export class OperationHandle<TResult> implements DurableOperation<TResult> {
   getContextDetails(): ContextDetails<TResult> | undefined {
     const operation = this.#typed("CONTEXT");
     if (operation === undefined) return undefined;
-    const { result, error } = outcomeOf<TResult>(operation.ContextDetails);
+    const { result, error } = this.#outcome(operation, operation.ContextDetails);
     if (!isBatchSummary(result)) return { result, error };
     const items = this.#track.index.childrenOf(operation.Id as string);
     return { result: wholeBatch(result, items, parsedValue) as TResult, error };
@@ -59,14 +59,14 @@ export class OperationHandle<TResult> implements DurableOperation<TResult> {
     return {
       attempt: details?.Attempt,
       nextAttemptTimestamp: details?.NextAttemptTimestamp,
-      ...outcomeOf<TResult>(details),
+      ...this.#outcome(operation, details),
     };
   }
 
   getChainedInvokeDetails(): ChainedInvokeDetails<TResult> | undefined {
     const operation = this.#typed("CHAINED_INVOKE");
     if (operation === undefined) return undefined;
-    return outcomeOf<TResult>(operation.ChainedInvokeDetails) as ChainedInvokeDetails<TResult>;
+    return this.#outcome(operation, operation.ChainedInvokeDetails) as ChainedInvokeDetails<TResult>;
   }
 
   getCallbackDetails(): CallbackDetails<TResult> | undefined {
@@ -81,7 +81,7 @@ export class OperationHandle<TResult> implements DurableOperation<TResult> {
           : "is no callback",
       );
     }
-    return { callbackId, ...outcomeOf<TResult>(callback?.CallbackDetails) } as CallbackDetails<TResult>;
+    return { callbackId, ...this.#outcome(callback, callback?.CallbackDetails) } as CallbackDetails<TResult>;
   }
 
   getWaitDetails(): WaitResultDetails | undefined {
@@ -181,6 +181,14 @@ export class OperationHandle<TResult> implements DurableOperation<TResult> {
     return this.#track.index.childrenOf(operation.Id as string).find(({ Type }) => Type === "CALLBACK");
   }
 
+  #outcome(
+    operation: Operation | undefined,
+    details: { readonly Result?: string | undefined; readonly Error?: ErrorObject | undefined } | undefined,
+  ): { result: TResult | undefined; error: TestResultError | undefined } {
+    const error = testError(details?.Error, (recorded) => this.#track.stackOf(recorded, operation?.Id));
+    return { result: parsedValue<TResult>(details?.Result), error };
+  }
+
   #typed(type: OperationType): Operation | undefined {
     const operation = this.getOperationData();
     if (operation === undefined || operation.Type === type) return operation;
@@ -199,12 +207,6 @@ export function handleOf(track: ExecutionTrack, operation: Operation): DurableOp
   return new OperationHandle(() => track, { id: operation.Id as string });
 }
 
-function outcomeOf<TResult>(
-  details: { readonly Result?: string | undefined; readonly Error?: ErrorObject | undefined } | undefined,
-): { result: TResult | undefined; error: TestResultError | undefined } {
-  return { result: parsedValue<TResult>(details?.Result), error: testError(details?.Error) };
-}
-
 /** The JSON value, or the text itself when it is not JSON. */
 export function parsedValue<TResult>(text: string | undefined): TResult | undefined {
   if (text === undefined) return undefined;
@@ -215,12 +217,15 @@ export function parsedValue<TResult>(text: string | undefined): TResult | undefi
   }
 }
 
-export function testError(error: ErrorObject | undefined): TestResultError | undefined {
+export function testError(
+  error: ErrorObject | undefined,
+  stackOf: (error: ErrorObject) => string[] | undefined,
+): TestResultError | undefined {
   if (error === undefined) return undefined;
   return {
     errorMessage: error.ErrorMessage,
     errorType: error.ErrorType,
     errorData: error.ErrorData,
-    stackTrace: error.StackTrace,
+    stackTrace: stackOf(error),
   };
 }

@@ -46,7 +46,7 @@ export class RecordedResult<TResult> implements TestResult<TResult> {
     return this.#track.events.flatMap(({ InvocationCompletedDetails: details }) => {
       if (details === undefined) return [];
       const { StartTimestamp, EndTimestamp, RequestId, Error: failure } = details;
-      const error = testError(failure?.Payload);
+      const error = testError(failure?.Payload, (recorded) => this.#track.stackOf(recorded));
       return [{ startTimestamp: StartTimestamp, endTimestamp: EndTimestamp, requestId: RequestId, error }];
     });
   }
@@ -58,7 +58,7 @@ export class RecordedResult<TResult> implements TestResult<TResult> {
   getResult(): TResult | undefined {
     const { status, result, error } = this.#end;
     if (status === "SUCCEEDED") return parsedValue<TResult>(result);
-    if (error !== undefined) throw errorFromObject(error);
+    if (error !== undefined) throw errorFromObject({ ...error, StackTrace: this.#track.stackOf(error) });
     throw new TidemarkError("TIDEMARK_TEST_OPERATION", `the execution ended as ${status}, without an error`);
   }
 
@@ -70,7 +70,8 @@ export class RecordedResult<TResult> implements TestResult<TResult> {
         "the execution succeeded, so it has no error; read getResult(), or check getStatus() first",
       );
     }
-    return testError(error ?? { ErrorMessage: `the execution ended as ${status}` }) as TestResultError;
+    const recorded = error ?? { ErrorMessage: `the execution ended as ${status}` };
+    return testError(recorded, () => this.#track.stackOf(recorded)) as TestResultError;
   }
 
   getHistoryEvents(): RecordedEvent[] {

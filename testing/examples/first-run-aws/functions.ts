@@ -27,10 +27,14 @@ export interface PlanEvent extends PlanInput {
   readonly id: string;
 }
 
+/** Busy services fail by intention. Without this, each failure is a line in the log of the function, with its stack. */
+const remarkNothing = (): void => {};
+
 export const planLaunch = lambdaHandler<PlanEvent>({
   store: openStore,
   functionName: "plan-launch",
   handler: planLaunchWorkflow,
+  onThrown: remarkNothing,
   key: ({ id }) => id,
   input: ({ id, ...input }) => input,
 });
@@ -39,6 +43,7 @@ export const translationBudget = lambdaHandler({
   store: openStore,
   functionName: "translation-budget",
   handler: budgetWorkflow,
+  onThrown: remarkNothing,
 });
 
 export const waker = wakerHandler({
