@@ -3,7 +3,15 @@
 import type { ExecutionStore } from "@tidemark/store";
 import fc from "fast-check";
 import { programs, type Size } from "./arbitrary";
-import { checkProgram, checkRun, drawnPlans, everyPlan, type Plan, type Violation } from "./check";
+import {
+  checkProgram,
+  checkRun,
+  drawnPayloads,
+  drawnPlans,
+  everyPlan,
+  type Plan,
+  type Violation,
+} from "./check";
 import { avoidKnown } from "./known";
 import { listing } from "./listing";
 import type { Program } from "./program";
@@ -65,6 +73,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignOutcom
       const drawn = drawnPlans(planSeed, options.plans);
       const violations = await checkProgram(program, wanted === undefined ? drawn : both(drawn, last), {
         openStore,
+        payloads: openStore === undefined ? drawnPayloads(planSeed) : undefined,
         onRun,
       });
       const [first] = violations;
@@ -134,5 +143,5 @@ export interface Kept {
 export async function replayRegression({ program, plan }: Kept): Promise<readonly Violation[]> {
   const { violations } = await checkRun(program, plan, { findsKnown: true });
   if (violations.length > 0 || !program.calm) return violations;
-  return checkProgram(program, () => [plan], { findsKnown: true });
+  return checkProgram(program, () => [plan], { findsKnown: true, payloads: plan.payloads });
 }

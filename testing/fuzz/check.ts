@@ -1,9 +1,10 @@
 /** Owns the checking of a program: undisturbed, and under the faults of a plan. */
 
+import { MAX_INLINE_PAYLOAD_BYTES } from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
 import { seededRandom } from "@tidemark/testing";
 import { replayFully } from "./full-replay";
-import { FAULT_KINDS, type Fault, type RunFacts, runProgram, type Stop } from "./harness";
+import { FAULT_KINDS, type Fault, type PayloadChoice, type RunFacts, runProgram, type Stop } from "./harness";
 import { type Checked, INVARIANTS, sameOutcome } from "./invariants";
 import { isKnown } from "./known";
 import { readLog } from "./log-model";
@@ -18,6 +19,7 @@ export interface Plan {
   readonly stop?: Stop | undefined;
   /** 0: every load begins with a snapshot, where something has been recorded. */
   readonly snapshotAfterBytes?: number | undefined;
+  readonly payloads?: PayloadChoice | undefined;
 }
 
 export interface Violation {
@@ -29,12 +31,12 @@ export interface Violation {
 export interface CheckOptions {
   /** Gives a store for a run; a new memory store by default. */
   readonly openStore?: (() => Promise<ExecutionStore>) | undefined;
+  /** In all runs of the program, as what it sees of a large result depends on it. Default: those of the plan. */
+  readonly payloads?: PayloadChoice | undefined;
   /** Reports bugs that are known, too. */
   readonly findsKnown?: boolean | undefined;
   readonly onRun?: ((plan: Plan) => void) | undefined;
 }
-
-const UNDISTURBED: Plan = { faults: [] };
 
 let runCount = 0;
 
@@ -86,9 +88,12 @@ export async function checkProgram(
   plansOf: (calls: number) => Iterable<Plan>,
   options: CheckOptions = {},
 ): Promise<Violation[]> {
-  const undisturbed = await checkRun(program, UNDISTURBED, options);
+  const { payloads } = options;
+  const chosen = payloads === undefined ? {} : { payloads };
+  const undisturbed = await checkRun(program, { faults: [], ...chosen }, options);
   if (undisturbed.violations.length > 0) return undisturbed.violations;
-  for (const plan of plansOf(undisturbed.checked.facts.calls)) {
+  for (const drawn of plansOf(undisturbed.checked.facts.calls)) {
+    const plan = { ...drawn, ...chosen };
     const { checked, violations } = await checkRun(program, plan, options);
     if (violations.length > 0) return violations;
     if (!program.calm || isTimeSensitive(program)) continue;
@@ -132,6 +137,18 @@ export function drawnPlans(seed: number, count: number): (calls: number) => Plan
       };
     });
   };
+}
+
+/** Where the payloads of a program are: in the log; the small ones elsewhere, too; the large ones, or rebuilt, as on AWS. */
+const PAYLOADS: readonly (PayloadChoice | undefined)[] = [
+  undefined,
+  { inlineLimitBytes: 40, contextResults: "store" },
+  { inlineLimitBytes: MAX_INLINE_PAYLOAD_BYTES, contextResults: "store" },
+  { inlineLimitBytes: 40, contextResults: "rebuild" },
+];
+
+export function drawnPayloads(seed: number): PayloadChoice | undefined {
+  return PAYLOADS[seed % PAYLOADS.length];
 }
 
 /** One fault of every kind at every call, up to a number of plans. */

@@ -10,8 +10,10 @@ import { DurableClient, type PlainHandler, Worker } from "@tidemark/runtime";
 import {
   type ExecutionStore,
   type LoadedExecution,
+  MemoryPayloadStore,
   MemoryStore,
-  type Payloads,
+  Payloads,
+  type PayloadsOptions,
   plainPayloads,
   wholeLog,
 } from "@tidemark/store";
@@ -59,6 +61,8 @@ export interface RunOptions {
   readonly stop?: Stop | undefined;
   /** As in the worker's options. Default: as there. */
   readonly snapshotAfterBytes?: number | undefined;
+  /** Of the memory store: payloads go to a payload store. Default: they stay in the log. */
+  readonly payloads?: PayloadChoice | undefined;
   /** Default: a new memory store. */
   readonly store?: ExecutionStore | undefined;
   /** Tells runs on one store apart. */
@@ -69,6 +73,8 @@ export interface Stop {
   readonly afterMs: number;
   readonly resumesAfterMs: number;
 }
+
+export type PayloadChoice = Required<Pick<PayloadsOptions, "inlineLimitBytes" | "contextResults">>;
 
 export interface RunFacts {
   readonly program: Program;
@@ -100,6 +106,12 @@ export function runProgram(options: RunOptions): Promise<RunFacts> {
   return withVirtualTimers(clock, () => new Run(options, clock).run());
 }
 
+function memoryStore(choice: PayloadChoice | undefined, clock: VirtualClock): MemoryStore {
+  if (choice === undefined) return new MemoryStore();
+  const objects = new MemoryPayloadStore({ nowMs: () => clock.nowMs() });
+  return new MemoryStore({ payloads: new Payloads({ store: objects, ...choice }) });
+}
+
 class Run {
   readonly #options: RunOptions;
   readonly #clock: VirtualClock;
@@ -117,7 +129,7 @@ class Run {
   constructor(options: RunOptions, clock: VirtualClock) {
     this.#options = options;
     this.#clock = clock;
-    this.#store = options.store ?? new MemoryStore();
+    this.#store = options.store ?? memoryStore(options.payloads, clock);
     this.#client = new DurableClient({ store: watchedStore(this.#store, clock).store, clock });
     this.#world = new World(clock, this.#client);
     this.#world.lastProgressMs = clock.nowMs();

@@ -7,7 +7,7 @@ import { apply, decodeSnapshot, ExecutionState, encodeSnapshot, isRejection } fr
 import type { LoadedExecution } from "@tidemark/store";
 import type { FullReplay } from "./full-replay";
 import type { RunFacts } from "./harness";
-import type { ModelLog } from "./log-model";
+import { isSettledStatus, type ModelLog } from "./log-model";
 import { FUNCTIONS } from "./operations";
 import { hasGap } from "./program";
 import { pathOfName, type Trace } from "./world";
@@ -174,6 +174,16 @@ const replaysToTheSameEnd: Invariant = ({ facts, replays }) =>
     return problems;
   });
 
+/** The code of a context that has ended runs again only when its result is rebuilt. */
+const runsNoEndedContext: Invariant = ({ logs, replays }) =>
+  [...replays].flatMap(([id, { trace }]) =>
+    [...(logs.get(id)?.operations.values() ?? [])]
+      .filter(({ type, subType }) => type === "CONTEXT" && subType === "RunInChildContext")
+      .filter(({ status, isRebuilt }) => isSettledStatus(status) && !isRebuilt)
+      .filter(({ name }) => name !== undefined && trace?.entered.has(pathOfName(name)) === true)
+      .map(({ name }) => `${id}: the full replay ran the code of ${name}, which has ended`),
+  );
+
 /**
  * Every invocation sees what the ones before it saw, in the same order; the full replay sees all of it.
  * Native code that takes time is in no log: where there is some, the order is not compared.
@@ -250,6 +260,7 @@ export const INVARIANTS: Readonly<Record<string, Invariant>> = {
   givesCallbacksOneOutcome,
   endsOnce,
   replaysToTheSameEnd,
+  runsNoEndedContext,
   seesTheSame,
 };
 

@@ -15,6 +15,8 @@ export interface ModelOperation {
   status: string;
   attemptsEnded: number;
   interruptions: number;
+  /** Its result is made by running its code again. */
+  isRebuilt: boolean;
   /** The epoch that recorded the newest START. */
   startedBy: number;
   /** The epoch that recorded the end of the newest attempt that has ended. */
@@ -103,6 +105,7 @@ function newOperation(update: OperationUpdate, epoch: number): ModelOperation {
     status: "STARTED",
     attemptsEnded: 0,
     interruptions: 0,
+    isRebuilt: false,
     startedBy: epoch,
     attemptEndedBy: undefined,
     settledBy: undefined,
@@ -133,6 +136,7 @@ function updated(operation: ModelOperation, update: OperationUpdate, nowMs: numb
     case "SUCCEED":
       operation.status = "SUCCEEDED";
       operation.attemptsEnded += 1;
+      operation.isRebuilt = update.ContextOptions?.ReplayChildren === true;
       return;
     case "FAIL":
       operation.status = "FAILED";

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { programs, type Size } from "./arbitrary";
-import { checkProgram, drawnPlans, type Violation } from "./check";
+import { checkProgram, drawnPayloads, drawnPlans, type Violation } from "./check";
 import { avoidKnown } from "./known";
 import { listing } from "./listing";
 import type { Program } from "./program";
@@ -36,7 +36,9 @@ export async function survey(options: SurveyOptions, print: (line: string) => vo
   for (const [index, program] of sample.entries()) {
     if (performance.now() > untilMs) break;
     done += 1;
-    const violations = await checkProgram(program, drawnPlans(options.seed + index, options.plans));
+    const violations = await checkProgram(program, drawnPlans(options.seed + index, options.plans), {
+      payloads: drawnPayloads(options.seed + index),
+    });
     for (const violation of violations.slice(0, 1)) note(found, program, violation);
   }
   for (const [signature, { program, violation, count }] of [...found].sort(
