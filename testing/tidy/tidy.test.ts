@@ -84,6 +84,8 @@ const OUTERMOST: Exceptions = {
 
 /** Files that import what only the process that runs them knows. */
 const MAY_IMPORT_DYNAMICALLY: Exceptions = {
+  "packages/payloads-s3/src/s3-connection.ts":
+    "the S3 client where there is no import(), which bundlers have taken in already",
   "packages/sdk/src/optional-peer.ts": "optional peers, which bundlers must leave alone",
   "packages/sdk/src/plugin-loader.ts": "plugins that the environment names",
 };

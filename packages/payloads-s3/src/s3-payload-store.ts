@@ -6,26 +6,23 @@
  */
 
 import type { Readable } from "node:stream";
-import {
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  type PutObjectCommandInput,
+import type {
+  PutObjectCommandInput,
   S3Client,
-  type S3ClientConfig,
-  type _Error as S3DeleteError,
+  S3ClientConfig,
+  _Error as S3DeleteError,
 } from "@aws-sdk/client-s3";
 import { type OptionNames, requireOptionNames, TidemarkError } from "@tidemark/protocol";
 import type { PayloadStore, StoredPayload } from "@tidemark/store";
 import { type Attempt, Attempts } from "./attempts.js";
+import { LazyS3, type S3Connection } from "./s3-connection.js";
 import { type Access, explained, isPassing } from "./s3-errors.js";
 
 export interface S3PayloadStoreOptions {
   readonly bucket: string;
   /** Put before every key, as it is. Default: none. At most 256 characters. */
   readonly prefix?: string;
-  /** Not destroyed by {@link S3PayloadStore.close}. Default: a client of its own. */
+  /** Not destroyed by {@link S3PayloadStore.close}. Default: a client of its own, made at the first request. */
   readonly client?: S3Client;
   /** For a client of its own, such as `{ region: "eu-west-1" }`. */
   readonly clientConfig?: S3ClientConfig;
@@ -68,7 +65,8 @@ const SUMMARY = "tidemark-summary";
 const MAX_SUMMARY_BYTES = 1024;
 
 /**
- * Keeps payloads in an S3 bucket.
+ * Keeps payloads in an S3 bucket. `@aws-sdk/client-s3` is loaded at the first request: a process that meets no large
+ * payload never loads it.
  *
  * @example
  * ```ts
@@ -77,8 +75,7 @@ const MAX_SUMMARY_BYTES = 1024;
  */
 export class S3PayloadStore implements PayloadStore {
   readonly name: string;
-  readonly #client: S3Client;
-  readonly #ownsClient: boolean;
+  readonly #s3: LazyS3;
   readonly #bucket: string;
   readonly #prefix: string;
   readonly #attempts: Attempts;
@@ -87,7 +84,7 @@ export class S3PayloadStore implements PayloadStore {
   /** @throws TidemarkError `TIDEMARK_PAYLOAD_OPTIONS`. */
   constructor(options: S3PayloadStoreOptions) {
     requireOptionNames(options, NAMES, optionsError);
-    const { bucket, prefix = "", client, clientConfig = {}, serverSideEncryption } = options;
+    const { bucket, prefix = "", client, clientConfig, serverSideEncryption } = options;
     const { retryTimeoutMs = 10_000 } = options;
     if (serverSideEncryption !== undefined)
       requireOptionNames(serverSideEncryption, ENCRYPTION_NAMES, optionsError, "serverSideEncryption");
@@ -105,8 +102,7 @@ export class S3PayloadStore implements PayloadStore {
     this.#bucket = bucket;
     this.#prefix = prefix;
     this.name = `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}`;
-    this.#ownsClient = client === undefined;
-    this.#client = client ?? new S3Client(clientConfig);
+    this.#s3 = new LazyS3({ client, clientConfig });
     this.#encryption = {
       ...(serverSideEncryption === undefined ? {} : { ServerSideEncryption: serverSideEncryption.algorithm }),
       ...(serverSideEncryption?.keyId === undefined ? {} : { SSEKMSKeyId: serverSideEncryption.keyId }),
@@ -115,27 +111,28 @@ export class S3PayloadStore implements PayloadStore {
 
   async put(key: string, bytes: Uint8Array, summary: string | undefined): Promise<void> {
     const text = summary === undefined ? undefined : headerText(summary);
-    const command = new PutObjectCommand({
+    const input: PutObjectCommandInput = {
       Bucket: this.#bucket,
       Key: this.#prefix + key,
       Body: bytes,
       ContentType: "application/octet-stream",
       ...this.#encryption,
       ...(text === undefined ? {} : { Metadata: { [SUMMARY]: text } }),
-    });
+    };
     await this.#ask(
       "s3:PutObject",
-      ({ abortSignal }) => this.#client.send(command, { abortSignal }),
+      ({ client, module }, { abortSignal }) =>
+        client.send(new module.PutObjectCommand(input), { abortSignal }),
       bytes.length,
     );
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    const command = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#prefix + key });
-    return this.#ask("s3:GetObject", async (attempt) => {
+    const input = { Bucket: this.#bucket, Key: this.#prefix + key };
+    return this.#ask("s3:GetObject", async ({ client, module }, attempt) => {
       const { abortSignal } = attempt;
       try {
-        const { Body } = await this.#client.send(command, { abortSignal });
+        const { Body } = await client.send(new module.GetObjectCommand(input), { abortSignal });
         // On Node.js it is a stream of bytes.
         return await bytesOf(Body as unknown as Readable, attempt);
       } catch (error) {
@@ -148,12 +145,14 @@ export class S3PayloadStore implements PayloadStore {
   async *list(prefix: string): AsyncIterable<StoredPayload> {
     let token: string | undefined;
     do {
-      const command = new ListObjectsV2Command({
+      const input = {
         Bucket: this.#bucket,
         Prefix: this.#prefix + prefix,
         ...(token === undefined ? {} : { ContinuationToken: token }),
-      });
-      const page = await this.#ask("s3:ListBucket", (options) => this.#client.send(command, options));
+      };
+      const page = await this.#ask("s3:ListBucket", ({ client, module }, { abortSignal }) =>
+        client.send(new module.ListObjectsV2Command(input), { abortSignal }),
+      );
       for (const { Key = "", Size = 0, LastModified } of page.Contents ?? []) {
         const key = Key.slice(this.#prefix.length);
         yield { key, bytes: Size, modifiedAtMs: LastModified?.getTime() ?? Number.POSITIVE_INFINITY };
@@ -165,9 +164,10 @@ export class S3PayloadStore implements PayloadStore {
   async delete(keys: readonly string[]): Promise<void> {
     for (let at = 0; at < keys.length; at += MAX_DELETES) {
       const Objects = keys.slice(at, at + MAX_DELETES).map((key) => ({ Key: this.#prefix + key }));
-      const command = new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } });
-      await this.#ask("s3:DeleteObject", async ({ abortSignal }) => {
-        const { Errors = [] } = await this.#client.send(command, { abortSignal });
+      const input = { Bucket: this.#bucket, Delete: { Objects, Quiet: true } };
+      await this.#ask("s3:DeleteObject", async ({ client, module }, { abortSignal }) => {
+        const command = new module.DeleteObjectsCommand(input);
+        const { Errors = [] } = await client.send(command, { abortSignal });
         const [failed] = Errors;
         if (failed !== undefined) throw partlyDeleted(failed, `${Errors.length} of ${Objects.length}`);
       });
@@ -177,16 +177,17 @@ export class S3PayloadStore implements PayloadStore {
   /** Destroys the client, if it is its own. */
   async close(): Promise<void> {
     this.#attempts.end();
-    if (this.#ownsClient) this.#client.destroy();
+    await this.#s3.close();
   }
 
   async #ask<T>(
     action: Access["action"],
-    send: (attempt: Attempt) => Promise<T>,
+    send: (connection: S3Connection, attempt: Attempt) => Promise<T>,
     sentBytes?: number,
   ): Promise<T> {
+    const connection = await this.#s3.connect();
     try {
-      return await this.#attempts.run(send, sentBytes);
+      return await this.#attempts.run((attempt) => send(connection, attempt), sentBytes);
     } catch (error) {
       throw explained(error, { action, bucket: this.#bucket, prefix: this.#prefix });
     }
