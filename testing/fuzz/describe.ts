@@ -1,6 +1,7 @@
 /** Owns how values and errors are told in traces: short, and different when they are different. */
 
 import { createHash } from "node:crypto";
+import { type ErrorObject, errorObjectFrom } from "@tidemark/protocol";
 
 const LIMIT = 100;
 
@@ -20,6 +21,11 @@ export function describeValue(value: unknown): string {
   return short(
     JSON.stringify(value, (_key, inner: unknown) => (inner instanceof Error ? describeError(inner) : inner)),
   );
+}
+
+/** An error as it is recorded, whatever the order of its members. */
+export function errorText(error: ErrorObject | undefined): string | undefined {
+  return error === undefined ? undefined : JSON.stringify(errorObjectFrom(error, "error"));
 }
 
 /** Name, message and causes. */

@@ -5,6 +5,7 @@
 
 import { apply, decodeSnapshot, ExecutionState, encodeSnapshot, isRejection } from "@tidemark/protocol";
 import type { LoadedExecution } from "@tidemark/store";
+import { errorText } from "./describe";
 import type { FullReplay } from "./full-replay";
 import type { RunFacts } from "./harness";
 import { isSettledStatus, type ModelLog } from "./log-model";
@@ -166,8 +167,8 @@ const replaysToTheSameEnd: Invariant = ({ facts, replays }) =>
   [...replays].flatMap(([id, replay]) => {
     const { head } = facts.executions.get(id) as LoadedExecution;
     const problems: string[] = [];
-    const live = `${head.status} ${head.result ?? JSON.stringify(head.error)}`;
-    const again = `${replay.status} ${replay.result ?? JSON.stringify(replay.error)}`;
+    const live = `${head.status} ${head.result ?? errorText(head.error)}`;
+    const again = `${replay.status} ${replay.result ?? errorText(replay.error)}`;
     if (live !== again) problems.push(`${id}: the full replay ends as ${again}\n    live: ${live}`);
     for (const write of replay.writes) problems.push(`${id}: the full replay asked for ${write}`);
     for (const body of replay.bodies) problems.push(`${id}: the full replay ran ${body}`);

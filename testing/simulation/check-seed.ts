@@ -3,6 +3,7 @@
  * come to what it comes to undisturbed, and that its log replays to the same end.
  */
 
+import { errorText } from "../fuzz/describe";
 import { replayFully } from "../fuzz/full-replay";
 import { differencesOfTraces } from "../fuzz/invariants";
 import { FUNCTIONS } from "../fuzz/operations";
@@ -93,8 +94,8 @@ async function replays(run: RunResult): Promise<Violation[]> {
     const replay = await replayFully(loaded, { hasPlugin: run.hasPlugin, payloads: run.payloads });
     const result = head.result === undefined ? undefined : await run.payloads.read(head.result);
     const error = head.error === undefined ? undefined : await run.payloads.readError(head.error);
-    const live = `${head.status} ${result ?? JSON.stringify(error)}`;
-    const again = `${replay.status} ${replay.result ?? JSON.stringify(replay.error)}`;
+    const live = `${head.status} ${result ?? errorText(error)}`;
+    const again = `${replay.status} ${replay.result ?? errorText(replay.error)}`;
     if (live !== again) found("replaysToTheSameEnd", `${id}: the replay ends as ${again}\n    live: ${live}`);
     for (const write of replay.writes) found("replaysToTheSameEnd", `${id}: the replay asked for ${write}`);
     for (const body of replay.bodies) found("replaysToTheSameEnd", `${id}: the replay ran ${body}`);
