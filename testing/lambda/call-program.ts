@@ -3,6 +3,7 @@
  * functions in this process. A program of its own: the module is loaded as in production, which jest's modules cannot do.
  */
 
+import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { durableLambda, plainLambda } from "@tidemark/lambda";
 import { DurableClient, Worker } from "@tidemark/runtime";
 import { withDurableExecution } from "@tidemark/sdk";
@@ -34,6 +35,9 @@ const LAMBDAS: Readonly<Record<string, (request: InvokeRequest) => InvokeOutcome
   },
   report: () => ({ payload: "null", hasFailed: false }),
 };
+
+/** Never sent: its client has no region. */
+const NOBODY = new InvokeCommand({ FunctionName: "nobody" });
 
 let deployed = false;
 
@@ -75,6 +79,9 @@ async function run(): Promise<Record<string, unknown>> {
       broken: plainLambda("broken"),
       late: plainLambda("late"),
       large: plainLambda("echo"),
+      nowhere: plainLambda("echo", {
+        client: { send: async () => new LambdaClient({ region: "" }).send(NOBODY) },
+      }),
       report: durableLambda("report:3"),
       notDurable: durableLambda("echo"),
       main: withDurableExecution(async ({ name, input }: { name: string; input: unknown }, context) => {
@@ -90,7 +97,7 @@ async function run(): Promise<Record<string, unknown>> {
   await worker.start();
   const client = new DurableClient({ store });
   const outcomes: Record<string, unknown> = {};
-  for (const name of ["echo", "python", "broken", "late", "large", "report", "notDurable"]) {
+  for (const name of ["echo", "python", "broken", "late", "large", "report", "notDurable", "nowhere"]) {
     const input = name === "large" ? { text: "x".repeat(6 * 1024 * 1024) } : { n: 1 };
     const { executionId } = await client.start("main", { input: { name, input } });
     outcomes[name] = await client.result(executionId);

@@ -4,7 +4,7 @@
  */
 
 import { LambdaClient } from "@aws-sdk/client-lambda";
-import { lambdaInvoke } from "@tidemark/lambda";
+import { lambdaInvoke, type WakeUp } from "@tidemark/lambda";
 
 /** What the program prints, as JSON. */
 export interface InvokeReport {
@@ -13,17 +13,34 @@ export interface InvokeReport {
   readonly errors: Readonly<Record<string, { readonly code: string; readonly message: string }>>;
   /** For a function without a target. */
   readonly noTarget: unknown;
+  /** With a client of its own, where the process has nothing for it, and where it has a region. */
+  readonly unconfigured: Readonly<
+    Record<"region" | "credentials", { readonly code: string; readonly message: string }>
+  >;
 }
 
 const ERRORS = [
   "AccessDeniedException",
-  "CredentialsProviderError",
   "ResourceNotFoundException",
   "TooManyRequestsException",
   "RecursiveInvocationException",
   "ServiceException",
   "ValidationException",
 ];
+
+/** What is said where the AWS SDK finds nothing. */
+async function unconfigured(wakeUp: WakeUp): Promise<InvokeReport["unconfigured"]> {
+  for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) delete process.env[name];
+  Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: "true", HOME: "/nowhere" });
+  const refusal = async () => {
+    const error = await lambdaInvoke()(wakeUp).catch((thrown: unknown) => thrown);
+    const { code, message } = error as { code: string; message: string };
+    return { code, message };
+  };
+  const region = await refusal();
+  process.env.AWS_REGION = "eu-west-1";
+  return { region, credentials: await refusal() };
+}
 
 async function main(): Promise<void> {
   const sent: object[] = [];
@@ -53,7 +70,7 @@ async function main(): Promise<void> {
   const noTarget = await lambdaInvoke({ client, target: () => "" })(wakeUp).catch(
     (error: Error) => error.message,
   );
-  const report: InvokeReport = { sent, errors, noTarget };
+  const report: InvokeReport = { sent, errors, noTarget, unconfigured: await unconfigured(wakeUp) };
   console.log(JSON.stringify(report));
 }
 

@@ -20,6 +20,7 @@ const ERRORS = [
   "ServiceQuotaExceededException",
   "InternalServerException",
   "ConflictException",
+  "CredentialsProviderError",
 ];
 
 const NOW_MS = Date.parse("2026-11-21T12:00:00.000Z");

@@ -62,6 +62,7 @@ describe("exactSchedule", () => {
     ["ValidationException", "correct roleArn or target"],
     ["ServiceQuotaExceededException", "raise the quota"],
     ["InternalServerException", "the waker wakes it"],
+    ["CredentialsProviderError", "the credentials are missing"],
   ])("says what %s means", (name, advice) => {
     const { code, message } = report.errors[name] ?? {};
     expect(code).toBe("TIDEMARK_LAMBDA_SCHEDULE");

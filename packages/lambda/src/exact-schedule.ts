@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { type OptionNames, TidemarkError } from "@tidemark/protocol";
 import { loadOptionalPeer } from "@tidemark/sdk";
-import type { WakeUp } from "./lambda-invoke.js";
+import { clientProblem, type WakeUp } from "./lambda-invoke.js";
 import { optionError, requireNames, wholeNumber } from "./options.js";
 import { wakeUpEvent } from "./wake-up-event.js";
 
@@ -157,7 +157,7 @@ function scheduleError(
 ): TidemarkError {
   const { name, message } = Object(cause) as { readonly name?: unknown; readonly message?: unknown };
   return failure(
-    `no schedule for execution ${executionId}, scheduler:CreateSchedule in group ${GroupName} failed: ${name}: ${message}; ${advice(name, GroupName, Target.RoleArn)}`,
+    `no schedule for execution ${executionId}, scheduler:CreateSchedule in group ${GroupName} failed: ${name}: ${message}; ${clientProblem(cause)?.[1] ?? advice(name, GroupName, Target.RoleArn)}`,
     cause,
   );
 }

@@ -46,6 +46,15 @@ describe("calls of Lambda functions with the real client", () => {
     expect(requestsOf("late")).toHaveLength(2);
   });
 
+  it("fail at once where the client has no region, as nothing was called", () => {
+    expect(report.outcomes.nowhere).toEqual({
+      error: "TIDEMARK_LAMBDA_CLIENT",
+      message: expect.stringContaining(
+        "did not call it, lambda:InvokeFunction on function echo failed: Error: ",
+      ),
+    });
+  });
+
   it("fail with what Lambda will never take", () => {
     expect(report.outcomes.large).toEqual({
       error: "TIDEMARK_LAMBDA_PAYLOAD",

@@ -28,7 +28,6 @@ describe("lambdaInvoke", () => {
 
   it.each([
     ["AccessDeniedException", "TIDEMARK_LAMBDA_ACCESS", "allow lambda:InvokeFunction on function order"],
-    ["CredentialsProviderError", "TIDEMARK_LAMBDA_ACCESS", "allow lambda:InvokeFunction on function order"],
     ["ResourceNotFoundException", "TIDEMARK_LAMBDA_FUNCTION", "correct the name or target"],
     ["ValidationException", "TIDEMARK_LAMBDA_FUNCTION", "correct the name or target"],
     ["TooManyRequestsException", "TIDEMARK_LAMBDA_THROTTLED", "raise the concurrency quota"],
@@ -41,6 +40,20 @@ describe("lambdaInvoke", () => {
     expect(message).toContain("lambda:InvokeFunction on function order");
     expect(message).toContain(`${name}: because`);
     expect(message).toContain(advice);
+  });
+
+  it("says what a client of its own lacks", () => {
+    const what = "execution order.one was not woken, lambda:InvokeFunction on function order failed: ";
+    expect(report.unconfigured).toEqual({
+      region: {
+        code: "TIDEMARK_LAMBDA_CLIENT",
+        message: `${what}Error: Region is missing; the client has no region: set AWS_REGION, or pass a client with one`,
+      },
+      credentials: {
+        code: "TIDEMARK_LAMBDA_ACCESS",
+        message: `${what}CredentialsProviderError: Could not load credentials from any providers; the credentials are missing, expired or not valid: give this process those of a role that may do this`,
+      },
+    });
   });
 
   it("refuses a target that is no name", () => {

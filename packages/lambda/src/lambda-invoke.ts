@@ -81,7 +81,7 @@ export function invokeError(
   consequence = "was not woken",
 ): TidemarkError {
   const { name, message } = Object(cause) as { readonly name?: unknown; readonly message?: unknown };
-  const [code, advice] = meaningOf(name, target);
+  const [code, advice] = clientProblem(cause) ?? meaningOf(name, target);
   return new TidemarkError(
     code,
     `execution ${executionId} ${consequence}, lambda:InvokeFunction on function ${target} failed: ${name}: ${message}; ${advice}`,
@@ -89,13 +89,31 @@ export function invokeError(
   );
 }
 
+/** All that the AWS SDK says: the error has neither a name nor a code. */
+const WITHOUT_REGION = "Region is missing";
+
+const WITHOUT_CREDENTIALS = [
+  "CredentialsProviderError",
+  "ExpiredTokenException",
+  "InvalidSignatureException",
+  "UnrecognizedClientException",
+];
+
+/** What an AWS client of this process lacks to send anything: the code, and what to do. */
+export function clientProblem(cause: unknown): readonly [code: string, advice: string] | undefined {
+  const { name, message } = Object(cause) as { readonly name?: unknown; readonly message?: unknown };
+  if (message === WITHOUT_REGION)
+    return ["TIDEMARK_LAMBDA_CLIENT", "the client has no region: set AWS_REGION, or pass a client with one"];
+  if (!WITHOUT_CREDENTIALS.some((known) => known === name)) return undefined;
+  return [
+    "TIDEMARK_LAMBDA_ACCESS",
+    "the credentials are missing, expired or not valid: give this process those of a role that may do this",
+  ];
+}
+
 function meaningOf(name: unknown, target: string): readonly [code: string, advice: string] {
   switch (name) {
     case "AccessDeniedException":
-    case "CredentialsProviderError":
-    case "ExpiredTokenException":
-    case "InvalidSignatureException":
-    case "UnrecognizedClientException":
       return ["TIDEMARK_LAMBDA_ACCESS", `allow lambda:InvokeFunction on function ${target} to this role`];
     case "InvalidParameterValueException":
     case "ResourceNotFoundException":

@@ -194,3 +194,23 @@ describe("Payloads in S3", () => {
     });
   });
 });
+
+it("says what a client of its own lacks", async () => {
+  const { AWS_REGION, AWS_CONFIG_FILE } = process.env;
+  delete process.env.AWS_REGION;
+  process.env.AWS_CONFIG_FILE = "/dev/null";
+  try {
+    const store = new S3PayloadStore({ bucket: BUCKET });
+    await expect(store.put(KEY, BYTES, undefined)).rejects.toMatchObject({
+      code: "TIDEMARK_PAYLOAD_STORE",
+      message: expect.stringContaining(
+        "the client has no region; set AWS_REGION, or pass clientConfig: { region }",
+      ),
+    });
+    await store.close();
+  } finally {
+    Object.assign(process.env, { AWS_REGION, AWS_CONFIG_FILE });
+    if (AWS_REGION === undefined) delete process.env.AWS_REGION;
+    if (AWS_CONFIG_FILE === undefined) delete process.env.AWS_CONFIG_FILE;
+  }
+});
