@@ -321,6 +321,19 @@ describe("describe", () => {
   });
 });
 
+describe("the number of invocations in a description", () => {
+  it("counts claims: also one whose process died before it invoked anything", async () => {
+    const { executionId } = await client.start("main");
+    expect((await client.describe(executionId)).invocations).toBe(0);
+    const nowMs = fleet.clock.nowMs();
+    await fleet.store.acquire({ executionId, owner: "dies", nowMs, leaseUntilMs: nowMs + 30_000 });
+    await fleet.worker(echo);
+    await fleet.advance(30_000);
+
+    expect(await client.describe(executionId)).toMatchObject({ status: "SUCCEEDED", invocations: 2 });
+  });
+});
+
 describe("history", () => {
   it("of an execution that runs is what has happened so far, by id or ARN", async () => {
     await fleet.worker(suspended);

@@ -20,7 +20,11 @@ export interface ExecutionDescription {
   readonly endedAt?: Date;
   /** When it is looked at again: the next timer, or the end of the lease. */
   readonly dueAt?: Date;
-  /** How often a worker has claimed it, also only to find that there is no reason to run it yet. */
+  /**
+   * How often somebody has claimed it to invoke its function: the number of the newest invocation, and never fewer than
+   * there were. A claim without an invocation counts, too: one that found nothing new, one that came too early after
+   * failures that recorded nothing, one whose process died before it began. A list has it without reading any log.
+   */
   readonly invocations: number;
   readonly parentExecutionId?: string;
   readonly input?: unknown;
