@@ -20,6 +20,7 @@ import {
   type PayloadsOptions,
 } from "@tidemark/store";
 import { VirtualClock } from "@tidemark/testing";
+import { overRemoteClient } from "./remote";
 import { createRig, type Rig, type RigOptions } from "./rig";
 
 const HUGE = "h".repeat(300_000);
@@ -375,6 +376,20 @@ describe("contextResults", () => {
 
     expect(await rig.end(id)).toEqual({ status: "SUCCEEDED", result: 300_000 });
     expect(ran).toEqual(expected);
+  });
+});
+
+describe("a backend that is reached by the two calls alone", () => {
+  it("rebuilds, whatever the store behind it could keep: it is to be like AWS's", async () => {
+    const { rig, objects } = await setup({}, { hidesMark: true, around: overRemoteClient() });
+    const ran: string[] = [];
+    const { live, replayed } = await rig.twice(
+      async (context) => (await largeContext(context, ran)).text.length,
+    );
+
+    expect([live, replayed]).toEqual([300_000, 300_000]);
+    expect(ran).toEqual(["context", "step", "context"]);
+    expect(await objects.keys()).toEqual([]);
   });
 });
 

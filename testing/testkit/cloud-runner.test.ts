@@ -4,7 +4,7 @@ import { LambdaClient } from "@aws-sdk/client-lambda";
 import { durableApi, serveApi } from "@tidemark/lambda";
 import { DurableClient, Worker } from "@tidemark/runtime";
 import { DurableExecutionApiClient, type DurableLambdaHandler, withDurableExecution } from "@tidemark/sdk";
-import { MemoryStore } from "@tidemark/store";
+import { MemoryPayloadStore, MemoryStore, Payloads } from "@tidemark/store";
 import {
   CloudDurableTestRunner,
   type DurableOperation,
@@ -33,8 +33,13 @@ async function localHost(): Promise<Host> {
   };
 }
 
-async function storeHost(): Promise<Host> {
-  const store = new MemoryStore();
+/** Nearly every payload is elsewhere: results of contexts, too. */
+async function payloadsHost(): Promise<Host> {
+  const objects = new MemoryPayloadStore({ nowMs: () => 0 });
+  return storeHost(new MemoryStore({ payloads: new Payloads({ store: objects, inlineLimitBytes: 5 }) }));
+}
+
+async function storeHost(store = new MemoryStore()): Promise<Host> {
   const worker = new Worker({
     store,
     functions: wrapped(),
@@ -158,7 +163,8 @@ async function runEverything(host: Host): Promise<{ result: TestResult; seen: un
 }
 
 describe.each([
-  ["a store with a worker", storeHost],
+  ["a store with a worker", () => storeHost()],
+  ["a store with a worker and payloads", payloadsHost],
   ["the Lambda API over HTTP", httpHost],
 ])("the cloud runner against %s", (_name, open) => {
   let host: Host;

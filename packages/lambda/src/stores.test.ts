@@ -53,4 +53,29 @@ describe.each(["memory", "sqlite", "dynamodb"])("on %s", (name) => {
       expect(world.errors).toEqual([]);
     },
   );
+
+  it("runs a context with a result over 256 KB again only where there is no payload store", async () => {
+    const store = await source.open();
+    const world = new LambdaWorld(store);
+    const ran: string[] = [];
+    world.deploy("order", async (_event, context) => {
+      const texts = await context.map(["a", "b"], async (item, name) => {
+        ran.push(name);
+        const letter = await item.step(async () => name);
+        return letter.repeat(300_000);
+      });
+      await context.wait({ seconds: 60 });
+      return texts.getResults().map((text) => [text.length, text.at(-1)]);
+    });
+    await world.call("order", {}, 60_000, "r2");
+    await world.advance(61_000);
+    await world.wake();
+
+    expect(await world.client.result("order.r2")).toEqual([
+      [300_000, "a"],
+      [300_000, "b"],
+    ]);
+    expect(ran).toEqual(["a", "b", ...(store.payloads === undefined ? ["a", "b"] : [])]);
+    expect(world.errors).toEqual([]);
+  });
 });

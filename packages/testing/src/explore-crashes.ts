@@ -50,7 +50,10 @@ export interface ExploreOptions {
   readonly seed?: number;
   /** How long it takes until somebody takes over from a process that has died. Virtual milliseconds, default 30,000. */
   readonly leaseMs?: number;
-  /** Payloads over this go to a payload store, whose calls meet faults, too. Bytes, default 262,144. */
+  /**
+   * Payloads over this go to a payload store, whose calls meet faults, too. Bytes, default 262,144. Results of contexts go
+   * there only when it is given: else those over 256 KB are rebuilt, as without a payload store.
+   */
   readonly inlineLimitBytes?: number;
   /** As the worker's option: `0` takes a snapshot of the log at every suspension. Bytes, default as in production. */
   readonly snapshotAfterBytes?: number;

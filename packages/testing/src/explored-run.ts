@@ -119,7 +119,9 @@ class ExploredRun {
 
   #payloads(store: PayloadStore): Payloads {
     const { inlineLimitBytes } = this.#options;
-    return new Payloads({ store, ...(inlineLimitBytes === undefined ? {} : { inlineLimitBytes }) });
+    // Without a word on payloads, contexts run as often as on a store that has no payload store.
+    if (inlineLimitBytes === undefined) return new Payloads({ store, contextResults: "rebuild" });
+    return new Payloads({ store, inlineLimitBytes });
   }
 
   async run(): Promise<RunFacts> {
