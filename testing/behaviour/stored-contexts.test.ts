@@ -163,12 +163,17 @@ describe("the result of a child context", () => {
     expect(objects.summaries).toEqual([{ type: "string", words: "1" }]);
   });
 
-  it("that is a text only its step gave is one object", async () => {
+  it("that is what its step gave is the step's object, which is written once", async () => {
     const { rig, objects } = await setup();
-    await rig.run(async (_event, context) => {
-      await context.runInChildContext(async (child) => child.step(async () => HUGE));
+    const { live, replayed } = await rig.twice(async (context) => {
+      const text = await context.runInChildContext(async (child) => child.step(async () => HUGE), {
+        summaryGenerator: () => "the same",
+      });
+      return text.length;
     });
 
+    expect([live, replayed]).toEqual([300_000, 300_000]);
+    expect(objects.summaries).toEqual([{ type: "string" }]);
     expect(await objects.keys()).toHaveLength(1);
   });
 

@@ -46,7 +46,7 @@ import { FoldedLog } from "./folded-log.js";
 import { endsContext, isInvoke, settles } from "./record-kinds.js";
 import { failForGood, superseded } from "./session-errors.js";
 import { startChild } from "./session-invokes.js";
-import { writePayloads } from "./session-payloads.js";
+import { SessionPayloads } from "./session-payloads.js";
 import { SessionSnapshots, type SnapshotOptions } from "./session-snapshots.js";
 
 interface SessionOptions extends SnapshotOptions {
@@ -86,6 +86,7 @@ export class Session implements DurableExecutionClient {
   readonly snapshots: SessionSnapshots;
   readonly #store: ExecutionStore;
   readonly #payloads: Payloads;
+  readonly #writer: SessionPayloads;
   readonly #readsStandIns: boolean;
   readonly #clock: Clock;
   readonly #head: ExecutionHead;
@@ -108,6 +109,7 @@ export class Session implements DurableExecutionClient {
     this.epoch = head.epoch;
     this.#store = store;
     this.#payloads = store.payloads ?? plainPayloads;
+    this.#writer = new SessionPayloads(this.#payloads, head.executionId);
     const { contextsStoredOverBytes: storedOverBytes } = this.#payloads;
     this.#readsStandIns = options.readsStandIns === true;
     this.#clock = clock;
@@ -257,7 +259,7 @@ export class Session implements DurableExecutionClient {
   async checkpoint(request: CheckpointDurableExecutionRequest): Promise<CheckpointDurableExecutionResponse> {
     this.#checkToken(request.CheckpointToken);
     const asked = this.#withoutExecution(request.Updates ?? []);
-    const written = writePayloads(this.#payloads, asked, this.executionId);
+    const written = this.#writer.write(asked);
     const { updates, reader } = written instanceof Promise ? await written : written;
     const nowMs = this.#clock.nowMs();
     const records = updates.map((update): LogRecord => ({ update }));

@@ -27,7 +27,14 @@ export {
 export { type Collected, type CollectOptions, collectPayloads } from "./payload-collector.js";
 export { MemoryPayloadStore, type PayloadStore, type StoredPayload } from "./payload-store.js";
 export type { PayloadSummary } from "./payload-summary.js";
-export { Payloads, type PayloadsOptions, payloadPrefix, plainPayloads } from "./payloads.js";
+export {
+  KnownPayloads,
+  type PayloadFacts,
+  Payloads,
+  type PayloadsOptions,
+  payloadPrefix,
+  plainPayloads,
+} from "./payloads.js";
 export type {
   AcquireRequest,
   ExecutionStore,

@@ -78,7 +78,7 @@ describe("Payloads", () => {
     const words = "w".repeat(600);
     const summaryOf = async (codecs: PayloadCodec[], text: string, said?: string) => {
       const payloads = new Payloads({ store: memory(), inlineLimitBytes: 0, codecs });
-      const standIn = parseStandIn(await payloads.write(text, "e", said));
+      const standIn = parseStandIn(await payloads.write(text, "e", { words: said }));
       return standIn.kind === "pointer" ? standIn.pointer.summary : standIn;
     };
     const batch = {

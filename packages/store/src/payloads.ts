@@ -45,10 +45,16 @@ export interface PayloadsOptions {
 
 const CONTEXT_RESULTS: readonly unknown[] = ["store", "rebuild"];
 
-/** Whose payload a text is, and what it is. */
-interface Owner {
+/** What is said of a payload that is written. */
+export interface PayloadFacts {
+  /** What it is, for people: kept in the summary of a large one, unless payloads are encrypted. */
+  readonly words?: string | undefined;
+  /** Large payloads that have been written, so that the same one is not written again: for as long as their owner goes on. */
+  readonly known?: KnownPayloads | undefined;
+}
+
+interface OwnedFacts extends PayloadFacts {
   readonly executionId: string;
-  readonly words: string | undefined;
 }
 
 const NAMES: OptionNames<PayloadsOptions> = {
@@ -120,20 +126,23 @@ export class Payloads {
    * What to record for a text: the text itself, at once, when it is small and nothing is to be encoded.
    *
    * @param executionId Whose payload it is; the object lives as long as the execution at the root of its tree.
-   * @param words What the payload is, for people: kept in the summary of a large one, unless payloads are encrypted.
    * @throws TidemarkError `TIDEMARK_PAYLOAD_STORE` when the payload store fails.
    */
-  write(text: string, executionId: string, words?: string): string | Promise<string> {
+  write(text: string, executionId: string, facts: PayloadFacts = {}): string | Promise<string> {
     const isLarge = this.#store !== undefined && isOverBytes(text, this.#limitBytes);
-    if (isLarge) return this.#writeLarge(this.#store as PayloadStore, text, { executionId, words });
+    if (isLarge) return this.#writeLarge(this.#store as PayloadStore, text, { ...facts, executionId });
     if (this.#codecsOfSmall.length > 0) return this.#writeEncoded(text);
     return isStandIn(text) ? formatStandIn({ kind: "escaped", text }) : text;
   }
 
-  async #writeLarge(store: PayloadStore, text: string, { executionId, words }: Owner): Promise<string> {
-    const bytes = await encode(Buffer.from(text), this.#codecs);
-    const hash = createHash("sha256").update(bytes).digest("base64url");
+  async #writeLarge(store: PayloadStore, text: string, facts: OwnedFacts): Promise<string> {
+    const { executionId, words, known } = facts;
     const summary = summarizePayload(text, { words, isSecret: this.#codecsOfSmall.length > 0 });
+    const textHash = hashOf(text);
+    const before = known?.find(textHash);
+    if (before !== undefined) return formatStandIn({ kind: "pointer", pointer: { ...before, summary } });
+    const bytes = await encode(Buffer.from(text), this.#codecs);
+    const hash = this.#codecs.length === 0 ? textHash : hashOf(bytes);
     const pointer: PayloadPointer = {
       key: `${payloadPrefix(executionId)}${hash}`,
       bytes: bytes.length,
@@ -146,6 +155,7 @@ export class Payloads {
     } catch (cause) {
       throw storeError(store, `object ${pointer.key} could not be written`, cause);
     }
+    known?.add(textHash, pointer);
     return formatStandIn({ kind: "pointer", pointer });
   }
 
@@ -197,7 +207,7 @@ export class Payloads {
         `object ${key} does not exist in ${store.name}; restore it (check the bucket's lifecycle rules), the execution goes on once it is back`,
       );
     }
-    if (createHash("sha256").update(bytes).digest("base64url") !== hash) {
+    if (hashOf(bytes) !== hash) {
       throw new TidemarkError(
         "TIDEMARK_PAYLOAD_ALTERED",
         `object ${key} in ${store.name} is not what was written (${bytes.length} bytes, ${pointer.bytes} expected); restore the version that was`,
@@ -262,6 +272,31 @@ export class Payloads {
     const parse = (json: string): ErrorObject => JSON.parse(json) as ErrorObject;
     return typeof text === "string" ? parse(text) : text.then(parse);
   }
+}
+
+/** So many are remembered. */
+const MAX_KNOWN = 4096;
+
+/**
+ * Remembers large payloads that have been written, by the hash of their text: a context that returns what its step has
+ * given points at the same object. Only for as long as nobody removes objects: while their execution has not ended.
+ */
+export class KnownPayloads {
+  readonly #pointers = new Map<string, PayloadPointer>();
+
+  find(textHash: string): PayloadPointer | undefined {
+    return this.#pointers.get(textHash);
+  }
+
+  add(textHash: string, pointer: PayloadPointer): void {
+    this.#pointers.set(textHash, pointer);
+    const [oldest] = this.#pointers.keys();
+    if (this.#pointers.size > MAX_KNOWN && oldest !== undefined) this.#pointers.delete(oldest);
+  }
+}
+
+function hashOf(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("base64url");
 }
 
 /** Without a payload store and without codecs. */
