@@ -8,6 +8,7 @@ import {
   localDataKeys,
   MemoryPayloadStore,
   MemoryStore,
+  type PayloadCodec,
   Payloads,
   type PayloadsOptions,
 } from "@tidemark/store";
@@ -29,7 +30,7 @@ async function setup(options: Partial<PayloadsOptions> = {}, hidesMark = false):
   const objects = new MemoryPayloadStore({ nowMs: () => clock.nowMs() });
   const payloads = new Payloads({ store: objects, inlineLimitBytes: 100, ...options });
   const store = new MemoryStore({ payloads });
-  return { rig: await createRig({ clock, store, hidesMark }), objects, store };
+  return { rig: await createRig({ clock, store, hidesMark, maxBarrenInvocations: 10 }), objects, store };
 }
 
 async function keysOf(objects: MemoryPayloadStore): Promise<string[]> {
@@ -154,6 +155,26 @@ describe.each(
     expect(await recorded(store, id)).not.toContain(SECRET);
   });
 
+  it("of why an execution was stopped come back: an operator's reason, and what failed again and again", async () => {
+    const { rig, store } = await setup(options, hidesMark);
+    rig.runtime.register("bare", async () => {
+      throw new Error(LONG);
+    });
+    const stopped = await rig.begin(async (_input, context) => context.wait({ hours: 1 }));
+    await rig.runtime.client.stop(stopped, { ErrorType: "Fraud", ErrorMessage: LONG });
+    const barren = await rig.runtime.start("bare", {});
+
+    expect(await rig.end(barren)).toMatchObject({
+      status: "STOPPED",
+      error: { ErrorType: "TIDEMARK_BARREN", ErrorMessage: expect.stringContaining(SECRET) },
+    });
+    expect((await rig.runtime.client.describe(stopped)).error).toEqual({
+      ErrorType: "Fraud",
+      ErrorMessage: LONG,
+    });
+    for (const id of [stopped, barren]) expect(await recorded(store, id)).not.toContain(SECRET);
+  });
+
   it("are shown in histories, or marked as truncated, and summarised in lists", async () => {
     const { rig } = await setup(options, hidesMark);
     const id = await rig.begin(async (_input, context) => context.step("step", async () => LONG), {
@@ -230,6 +251,35 @@ describe("small payloads", () => {
 });
 
 describe("a payload that cannot be read", () => {
+  it("of the error of every invocation does not keep the execution from being stopped for it", async () => {
+    let isKeyLost = false;
+    const codec: PayloadCodec = {
+      name: "key",
+      appliesTo: "every",
+      encode: (bytes) => bytes,
+      decode(bytes) {
+        if (isKeyLost) throw new Error("no such key");
+        return bytes;
+      },
+    };
+    const { rig } = await setup({ codecs: [codec] });
+    rig.runtime.register("bare", async () => {
+      isKeyLost = true;
+      throw new Error("no such key");
+    });
+    const id = await rig.runtime.start("bare", {});
+    await rig.runtime.advance(60 * 60 * 1000);
+    isKeyLost = false;
+
+    expect(await rig.ending(id)).toMatchObject({
+      status: "STOPPED",
+      error: {
+        ErrorType: "TIDEMARK_BARREN",
+        ErrorMessage: expect.stringContaining('(last: codec "key" cannot read a payload: no such key)'),
+      },
+    });
+  });
+
   async function broken(
     damage: (objects: MemoryPayloadStore, key: string) => Promise<void>,
   ): Promise<Setup & { id: string; bytes: Uint8Array; key: string }> {

@@ -272,14 +272,18 @@ export class DurableClient {
    */
   async stop(executionId: string, error: ErrorObject | Error | string = {}): Promise<boolean> {
     const id = executionIdOf(executionId);
-    const reason = recordOf(error);
+    const reason = {
+      ErrorType: "TIDEMARK_STOPPED",
+      ErrorMessage: "the execution was stopped",
+      ...recordOf(error),
+    };
     if (isTerminal((await this.#head(id)).status)) return false;
     await this.#fence(id);
     const outcome = await this.#store.finish({
       executionId: id,
       epoch: undefined,
       status: "STOPPED",
-      error: { ErrorType: "TIDEMARK_STOPPED", ErrorMessage: "the execution was stopped", ...reason },
+      error: await this.#payloads.writeError(reason, id),
       endedAtMs: this.#clock.nowMs(),
     });
     if (outcome !== "finished") return false;

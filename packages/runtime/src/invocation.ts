@@ -320,19 +320,29 @@ export class Invocation {
   async #stopBarren(count: number, previous: InvocationEnd): Promise<void> {
     if (!(await this.#fence())) return;
     const { store, clock } = this.#options;
-    const error = previous.error === undefined ? undefined : await this.#payloads.readError(previous.error);
-    const reason = error?.ErrorMessage ?? "the process died";
+    const last = previous.error === undefined ? undefined : await this.#readable(previous.error);
+    const error = {
+      ErrorType: "TIDEMARK_BARREN",
+      ErrorMessage: `${count} invocations in a row failed without recording anything (last: ${last?.ErrorMessage ?? "the process died"}); mend the cause, then call client.resume("${this.executionId}")`,
+    };
     await store.finish({
       executionId: this.executionId,
       epoch: this.epoch,
       status: "STOPPED",
-      error: {
-        ErrorType: "TIDEMARK_BARREN",
-        ErrorMessage: `${count} invocations in a row failed without recording anything (last: ${reason}); mend the cause, then call client.resume("${this.executionId}")`,
-      },
+      // It quotes the user's own error.
+      error: await this.#payloads.writeError(error, this.executionId),
       endedAtMs: clock.nowMs(),
       invocation: previous,
     });
+  }
+
+  /** The error, or why it cannot be read: that may be what has failed all the time, and must not keep it from ending. */
+  async #readable(error: ErrorObject): Promise<ErrorObject> {
+    try {
+      return await this.#payloads.readError(error);
+    } catch (thrown) {
+      return errorObjectOf(thrown);
+    }
   }
 
   /**
