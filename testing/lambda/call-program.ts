@@ -4,7 +4,7 @@
  */
 
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
-import { durableLambda, plainLambda } from "@tidemark/lambda";
+import { durableLambda, lambdaFunction, plainLambda } from "@tidemark/lambda";
 import { DurableClient, Worker } from "@tidemark/runtime";
 import { withDurableExecution } from "@tidemark/sdk";
 import { MemoryStore } from "@tidemark/store";
@@ -39,6 +39,13 @@ const LAMBDAS: Readonly<Record<string, (request: InvokeRequest) => InvokeOutcome
 /** Never sent: its client has no region. */
 const NOBODY = new InvokeCommand({ FunctionName: "nobody" });
 
+/** Functions that never answer. */
+const HANGING = ["hangs", "hangs-durable"];
+
+/** How long a function may take, and less: whoever waits longer waits this long here. */
+const LONG_MS = 15 * 60 * 1000;
+const SHORT_MS = 50;
+
 let deployed = false;
 
 async function main(): Promise<void> {
@@ -49,11 +56,14 @@ async function main(): Promise<void> {
       const { functionName } = request;
       if (functionName === "late" && deployed) return {};
       deployed ||= functionName === "late";
-      if (!Object.hasOwn(LAMBDAS, functionName))
+      if (!Object.hasOwn(LAMBDAS, functionName) && !HANGING.includes(functionName))
         throw new Refusal(404, "ResourceNotFoundException", `Function not found: ${functionName}`);
       return functionName === "report" ? { durableExecutionArn: ARN } : {};
     },
-    run: async (request) => (LAMBDAS[request.functionName] ?? LAMBDAS.echo)?.(request) as InvokeOutcome,
+    run: async (request) =>
+      HANGING.includes(request.functionName)
+        ? new Promise(() => {})
+        : ((LAMBDAS[request.functionName] ?? LAMBDAS.echo)?.(request) as InvokeOutcome),
     other: (_method, path) =>
       decodeURIComponent(path).endsWith(ARN) ? { Status: "SUCCEEDED", Result: '{"pages":3}' } : undefined,
   });
@@ -63,7 +73,7 @@ async function main(): Promise<void> {
     AWS_SECRET_ACCESS_KEY: "local",
     AWS_ENDPOINT_URL_LAMBDA: endpoint.endpoint,
   });
-  const outcomes = await run();
+  const outcomes = { ...(await run()), ...(await runHanging()) };
   await endpoint.stop();
   const report: CallReport = { outcomes, requests };
   console.log(JSON.stringify(report));
@@ -104,6 +114,35 @@ async function run(): Promise<Record<string, unknown>> {
   }
   await worker.stop();
   return outcomes;
+}
+
+/** What becomes of calls that nobody answers, once a function cannot be running any more. */
+async function runHanging(): Promise<Record<string, unknown>> {
+  const { setTimeout: real } = globalThis;
+  const soon = (callback: () => void, delayMs?: number) =>
+    real(callback, (delayMs ?? 0) > LONG_MS ? SHORT_MS : delayMs);
+  globalThis.setTimeout = Object.assign(soon, real) as typeof real;
+  const store = new MemoryStore();
+  const worker = new Worker({ store, functions: { hangs: plainLambda("hangs") } });
+  await worker.start();
+  const client = new DurableClient({ store });
+  const { executionId } = await client.start("hangs");
+  const error = (await client.result(executionId).catch((thrown: unknown) => thrown)) as { cause: unknown };
+  await worker.stop();
+  const event = {
+    DurableExecutionArn: ARN,
+    CheckpointToken: "token",
+    InitialExecutionState: { Operations: [] },
+  };
+  const durable: unknown = await lambdaFunction("hangs-durable")(event, undefined as never).catch(
+    (thrown: unknown) => thrown,
+  );
+  globalThis.setTimeout = real;
+  const shown = (thrown: unknown) => {
+    const { code, message } = thrown as { code?: string; message: string };
+    return { error: code, message };
+  };
+  return { hangs: shown(error.cause), hangsDurable: shown(durable) };
 }
 
 main().catch((error: unknown) => {

@@ -74,6 +74,20 @@ describe("calls of Lambda functions with the real client", () => {
     ]);
   });
 
+  it("end when a function cannot be running any more, and are not made again", () => {
+    expect(report.outcomes.hangs).toEqual({
+      error: "TIDEMARK_LAMBDA_OUTCOME",
+      message: expect.stringContaining("function hangs was called for arn:tidemark:durable"),
+    });
+    expect(report.outcomes.hangsDurable).toEqual({
+      error: "TIDEMARK_LAMBDA_INVOKE",
+      message: expect.stringContaining(
+        "lambda:InvokeFunction on function hangs-durable failed: TimeoutError",
+      ),
+    });
+    expect([requestsOf("hangs").length, requestsOf("hangs-durable").length]).toEqual([1, 1]);
+  });
+
   it("say so when a function is no AWS durable function", () => {
     expect(report.outcomes.notDurable).toEqual({
       error: "TIDEMARK_LAMBDA_PAYLOAD",

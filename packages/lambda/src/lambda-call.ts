@@ -13,7 +13,7 @@ import {
   type RemoteExecution,
   UNKNOWN_OUTCOME,
 } from "./called-function.js";
-import { invokeError } from "./lambda-invoke.js";
+import { CALL_CONFIG, invokeError } from "./lambda-invoke.js";
 import { requireNames } from "./options.js";
 
 export interface DurableLambdaOptions {
@@ -31,17 +31,6 @@ export interface PlainLambdaOptions extends CalledFunctionOptions {
 
 const DURABLE_NAMES: OptionNames<DurableLambdaOptions> = { client: true };
 const PLAIN_NAMES: OptionNames<PlainLambdaOptions> = { client: true, isIdempotent: true };
-
-/** A function may take 15 minutes. Source: Lambda quotas, function timeout. */
-const CALL_CONFIG = {
-  // A request whose answer is lost may have run the function.
-  maxAttempts: 1,
-  requestHandler: {
-    connectionTimeout: 5000,
-    requestTimeout: 15 * 60 * 1000 + 5000,
-    throwOnRequestTimeout: true,
-  },
-};
 
 /** Requests that Lambda will never take. Source: Lambda, errors of Invoke. */
 const REFUSED_FOR_GOOD = [

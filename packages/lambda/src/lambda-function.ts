@@ -3,11 +3,14 @@
 import type { OptionNames } from "@tidemark/protocol";
 import type { DurableHandler } from "@tidemark/runtime";
 import { type LambdaSender, lambdaConnection } from "@tidemark/sdk";
-import { invokeError } from "./lambda-invoke.js";
+import { CALL_CONFIG, invokeError } from "./lambda-invoke.js";
 import { requireNames } from "./options.js";
 
 export interface LambdaFunctionOptions {
-  /** A `LambdaClient`. Default: one with the AWS SDK's own configuration that waits for as long as a function may take. */
+  /**
+   * A `LambdaClient`. Default: one that waits for as long as a function may take, and makes no attempts of its own: an
+   * invocation that has failed is followed by another one, with the state as it is then.
+   */
   readonly client?: LambdaSender | undefined;
 }
 
@@ -17,9 +20,6 @@ interface Answer {
   readonly FunctionError?: string;
   readonly Payload?: Uint8Array;
 }
-
-/** A function may take 15 minutes. Source: Lambda quotas, function timeout. */
-const CONFIG = { requestHandler: { connectionTimeout: 5000, requestTimeout: 15 * 60 * 1000 + 5000 } };
 
 /**
  * A function for {@link durableApi} that is a Lambda function: its name, `name:alias` or ARN. It is invoked with AWS's
@@ -36,7 +36,7 @@ export function lambdaFunction(target: string, options: LambdaFunctionOptions = 
   requireNames("lambdaFunction", options, NAMES);
   const connect = lambdaConnection<"InvokeCommand">(options.client, {
     missing: (name) => `function ${target} is to be invoked and ${name} is not installed; install it`,
-    config: CONFIG,
+    config: CALL_CONFIG,
   });
   return async (event) => {
     const { client, module } = await connect();

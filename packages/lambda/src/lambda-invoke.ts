@@ -34,6 +34,18 @@ const CONFIG = {
   requestHandler: { connectionTimeout: 2000, requestTimeout: 5000, throwOnRequestTimeout: true },
 };
 
+/** For calls that wait for a function, which may take 15 minutes. Source: Lambda quotas, function timeout. */
+export const CALL_CONFIG = {
+  // A request whose answer is lost may have run the function.
+  maxAttempts: 1,
+  requestHandler: {
+    connectionTimeout: 5000,
+    requestTimeout: 15 * 60 * 1000 + 5000,
+    // Else the client warns, and goes on waiting.
+    throwOnRequestTimeout: true,
+  },
+};
+
 /**
  * Wakes executions with asynchronous invocations (`InvocationType: "Event"`) of their Lambda functions. The role needs
  * `lambda:InvokeFunction` on them.
