@@ -17,6 +17,9 @@ interface InvokeRequest {
 /** Longest synchronous invocation. Source: Lambda quotas, function timeout. */
 const MAX_WAIT_MS = 15 * 60 * 1000;
 
+/** Source: Lambda API, `Qualifier`. It is answered in a header. */
+const QUALIFIER = /^[A-Za-z0-9$_-]{1,128}$/;
+
 export async function invoke({
   client,
   functionName,
@@ -31,6 +34,12 @@ export async function invoke({
   if (headers.get("X-Amz-Tenant-Id") !== null) {
     throw invalid("TenantId is given; this server starts executions of no tenant");
   }
+  const { qualifier } = options;
+  if (qualifier !== null && !QUALIFIER.test(qualifier)) {
+    throw invalid(
+      `Qualifier is ${JSON.stringify(qualifier)}; 1 to 128 of the characters A-Z, a-z, 0-9, $, _ and - are needed`,
+    );
+  }
   const input = inputOf(await request.text());
   if (type === "DryRun") return new Response(null, { status: 204 });
   const name = headers.get("X-Amz-Durable-Execution-Name");
@@ -42,7 +51,7 @@ export async function invoke({
   });
   const answered = {
     "X-Amz-Durable-Execution-Arn": executionArn(functionName, executionId),
-    "X-Amz-Executed-Version": options.qualifier ?? "$LATEST",
+    "X-Amz-Executed-Version": qualifier ?? "$LATEST",
     "Content-Type": "application/json",
   };
   if (type === "Event") return new Response("", { status: 202, headers: answered });

@@ -20,13 +20,14 @@ import {
   DurableClient,
   type DurableHandler,
   type FunctionToRun,
+  isFunctionName,
   Worker,
   type WorkerOptions,
 } from "@tidemark/runtime";
 import type { Duration } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
 import { ApiError, apiErrorOf, errorResponse, invalidToken } from "./api-errors.js";
-import { functionNameOf } from "./api-functions.js";
+import { functionNameOf, functionNotFound, isRegistered } from "./api-functions.js";
 import { type Answered, type CheckpointRequest, isRepeated, ServedInvocation } from "./api-invocation.js";
 import { invoke } from "./api-invoke.js";
 import { listExecutions } from "./api-list.js";
@@ -263,9 +264,7 @@ class ApiServer implements DurableApi {
   async #invoke(name: string, query: URLSearchParams, request: Request): Promise<Response> {
     const { store, timeout, retention } = this.#options;
     const functionName = await functionNameOf(store, name);
-    if (!(await store.hasFunction(functionName))) {
-      throw new ApiError("ResourceNotFoundException", `Function not found: ${name}`);
-    }
+    if (!(await isRegistered(store, functionName))) throw functionNotFound(name);
     return invoke({
       client: this.#client,
       functionName,
@@ -309,6 +308,7 @@ class ApiServer implements DurableApi {
 
   async #list(name: string, query: URLSearchParams): Promise<object> {
     const functionName = await functionNameOf(this.#options.store, name);
+    if (!isFunctionName(functionName)) throw functionNotFound(name);
     return listExecutions(this.#client, functionName, query);
   }
 

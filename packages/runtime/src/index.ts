@@ -9,6 +9,6 @@ export type {
 export { type Clock, systemClock } from "./clock.js";
 export type { ExecutionDescription, LargePayload } from "./description.js";
 export type { DurableHandler, PlainHandler, RegisteredFunction } from "./invocation.js";
-export { type FunctionToRun, registeredFunction } from "./registration.js";
+export { type FunctionToRun, isFunctionName, registeredFunction } from "./registration.js";
 export { type RunExecutionOptions, runExecution } from "./run-execution.js";
 export { Worker, type WorkerOptions } from "./worker.js";

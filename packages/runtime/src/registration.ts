@@ -6,7 +6,10 @@ import type { DurableHandler, PlainHandler, RegisteredFunction } from "./invocat
 /** A wrapped handler, or a plain function as `{ handler, durable: false }`. */
 export type FunctionToRun = DurableHandler | { readonly handler: PlainHandler; readonly durable: false };
 
-/** What no function can be registered as need not be asked for: some stores cannot look for it. */
+/**
+ * Whether a function can have this name: 1 to 140 of the characters A-Z, a-z, 0-9, _ . : $ and -. Others need not be asked
+ * for: some stores cannot look for them.
+ */
 export function isFunctionName(name: unknown): name is string {
   return typeof name === "string" && /^[A-Za-z0-9_.:$-]{1,140}$/.test(name);
 }
