@@ -156,11 +156,11 @@ export function lambdaHandler<Event = unknown>(options: LambdaHandlerOptions<Eve
   const { functionName, clock = systemClock } = options;
   const onError = reporter(options.onError);
   const functions = new Map(
-    // Pairs: as a key of an object, a name that is missing would become the name "undefined".
-    [...Object.entries(options.functions ?? {}), [functionName, options.handler] as const].map(
+    Object.entries(options.functions ?? {}).map(
       ([name, fn]) => [name, registeredFunction(name, fn)] as const,
     ),
   );
+  functions.set(functionName, registeredFunction(functionName, options.handler, "handler"));
   if (options.timeout !== undefined) durationSeconds(options.timeout, "timeout");
   if (options.retention !== undefined) durationSeconds(options.retention, "retention");
   const handOverMs = wholeNumber("handOverMs", options.handOverMs ?? 1000, 0);

@@ -183,7 +183,7 @@ describe("result", () => {
   });
 
   it("without an error that was recorded says that", async () => {
-    await fleet.worker({ main: async () => ({ Status: "FAILED" }) as never });
+    await fleet.worker({ main: async (_event, _context) => ({ Status: "FAILED" }) as never });
     const id = await fleet.begin();
 
     await expect(client.result(id)).rejects.toMatchObject({
@@ -268,7 +268,9 @@ describe("result", () => {
   });
 
   it("that is no JSON is given as its text, as describe gives it", async () => {
-    await fleet.worker({ main: async () => ({ Status: "SUCCEEDED", Result: "plain" }) as never });
+    await fleet.worker({
+      main: async (_event, _context) => ({ Status: "SUCCEEDED", Result: "plain" }) as never,
+    });
     const id = await fleet.begin();
 
     expect((await client.describe(id)).result).toBe("plain");

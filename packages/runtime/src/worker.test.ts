@@ -384,7 +384,7 @@ describe("removing what has outlived its retention", () => {
 
 describe("an execution whose invocations fail without recording anything", () => {
   const startsAtSeconds: number[] = [];
-  const failing: DurableHandler = async () => {
+  const failing: DurableHandler = async (_event, _context) => {
     startsAtSeconds.push(fleet.elapsedMs() / 1000);
     throw new RangeError("broken deployment");
   };

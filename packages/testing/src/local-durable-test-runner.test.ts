@@ -401,8 +401,14 @@ describe("a runner", () => {
   });
 
   it("refuses a handler that is not wrapped, and options that cannot work", async () => {
-    const plain = new LocalDurableTestRunner({ handlerFunction: (async () => 5) as never });
-    await expect(plain.run()).rejects.toMatchObject({ code: "TIDEMARK_INVOCATION_FAILED" });
+    const unwrapped = (handlerFunction: unknown) =>
+      new LocalDurableTestRunner({ handlerFunction: handlerFunction as never });
+    expect(() => unwrapped(async () => 5)).toThrow("handlerFunction is not wrapped: a wrapped handler takes");
+    expect(() => unwrapped(greet)).toThrow("handlerFunction is not wrapped, and calls ");
+    // Nobody can tell before it runs.
+    await expect(unwrapped(async (_event: unknown, _context: unknown) => 5).run()).rejects.toMatchObject({
+      code: "TIDEMARK_INVOCATION_FAILED",
+    });
     const handlerFunction = withDurableExecution(greet);
     expect(() => new LocalDurableTestRunner({ handlerFunction, checkpointDelay: -1 })).toThrow(
       "checkpointDelay is -1",
@@ -410,7 +416,7 @@ describe("a runner", () => {
     expect(() => new LocalDurableTestRunner({ handlerFunction, fakeTimers: true, skipTime: false })).toThrow(
       "fakeTimers",
     );
-    expect(() => new LocalDurableTestRunner({} as never)).toThrow("function-under-test is not a function");
+    expect(() => new LocalDurableTestRunner({} as never)).toThrow("handlerFunction is not a function");
     const runner = new LocalDurableTestRunner({ handlerFunction });
     expect(() => runner.registerFunction("function-under-test", async () => 1)).toThrow(
       "choose another name",

@@ -86,12 +86,12 @@ export class LocalDurableTestRunner<TResult = Untyped>
   #track = new ExecutionTrack();
   #execution: LocalExecution | undefined;
 
-  /** @throws TidemarkError `TIDEMARK_TEST_CONFIG`. */
+  /** @throws TidemarkError `TIDEMARK_TEST_CONFIG`, `TIDEMARK_HANDLER`. */
   constructor(options: LocalDurableTestRunnerParameters) {
     this.#options = checked({ ...environment, ...defined(options) });
     this.#register(
       MAIN_FUNCTION,
-      registeredFunction(MAIN_FUNCTION, options.handlerFunction as DurableHandler),
+      registeredFunction(MAIN_FUNCTION, options.handlerFunction as DurableHandler, "handlerFunction"),
     );
   }
 

@@ -220,8 +220,8 @@ export class LocalExecution {
 
   /** It is tried again, as in production; a function that is not wrapped will never do better. */
   #invocationFailed(error: unknown): void {
-    const { cause, message } = Object(error) as { cause?: unknown; message?: string };
-    if (cause === undefined && message?.includes("returned no invocation output") === true) this.abort(error);
+    const { cause } = Object(error) as { readonly cause?: { readonly code?: string } };
+    if (cause?.code === "TIDEMARK_OUTPUT") this.abort(error);
   }
 
   async #whileRunning(nextDueMs: number | undefined): Promise<void> {
