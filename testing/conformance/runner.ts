@@ -6,6 +6,7 @@
  */
 
 import type { HistoryEvent } from "@tidemark/protocol";
+import { LackingOperation } from "../engines/dynalite-engine";
 import type { ExecutionOutcome, TestRuntime } from "../kit/test-runtime";
 import { playCallbackActions } from "./callback-actions";
 import { captureOutput } from "./captured-output";
@@ -26,6 +27,8 @@ export interface CaseReport {
   readonly problems: readonly string[];
   /** The history, event by event, with its own problems. */
   readonly rows: readonly HistoryRow[];
+  /** The operation that the store's engine does not have, and without which the case cannot run. */
+  readonly lacking?: string;
 }
 
 /** A case takes milliseconds; one that takes this long hangs. */
@@ -38,8 +41,12 @@ interface Driven {
   readonly problems: readonly string[];
 }
 
-/** Runs one case. Never throws: what goes wrong is in the report. */
-export async function runCase(testCase: ConformanceCase, createRuntime: CreateRuntime): Promise<CaseReport> {
+/** Runs one case; `lacking` is that of the store's engine. Never throws: what goes wrong is in the report. */
+export async function runCase(
+  testCase: ConformanceCase,
+  createRuntime: CreateRuntime,
+  lacking: () => Promise<never> = () => new Promise(() => {}),
+): Promise<CaseReport> {
   const { id, description } = testCase;
   const failed = (problem: string): CaseReport => ({
     id,
@@ -53,18 +60,25 @@ export async function runCase(testCase: ConformanceCase, createRuntime: CreateRu
   }
   if (!Object.hasOwn(HANDLERS, id)) return failed("no handler is written for this case");
   try {
-    return await compared(testCase, createRuntime);
+    return await compared(testCase, createRuntime, lacking);
   } catch (error) {
+    if (error instanceof LackingOperation) return { ...failed(error.message), lacking: error.operation };
     return failed(
       `the run threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
   }
 }
 
-async function compared(testCase: ConformanceCase, createRuntime: CreateRuntime): Promise<CaseReport> {
+async function compared(
+  testCase: ConformanceCase,
+  createRuntime: CreateRuntime,
+  lacking: () => Promise<never>,
+): Promise<CaseReport> {
   const { id, description, expectedResult } = testCase;
   const variables = Variables.define(testCase.variables, `tidemark ${id}`);
-  const { value, lines } = await captureOutput(() => withinTime(driven(testCase, variables, createRuntime)));
+  const { value, lines } = await captureOutput(() =>
+    withinTime(driven(testCase, variables, createRuntime, lacking)),
+  );
   const rows = matchHistory(testCase.expectedHistory, value.history, variables);
   const problems = [...value.problems];
   if (expectedResult !== undefined && value.outcome !== undefined) {
@@ -79,8 +93,17 @@ async function driven(
   testCase: ConformanceCase,
   variables: Variables,
   createRuntime: CreateRuntime,
+  lacking: () => Promise<never>,
 ): Promise<Driven> {
   const runtime = await createRuntime();
+  return Promise.race([played(testCase, variables, runtime), lacking()]);
+}
+
+async function played(
+  testCase: ConformanceCase,
+  variables: Variables,
+  runtime: TestRuntime,
+): Promise<Driven> {
   try {
     let executionId: string | undefined;
     const world = caseWorld(() => {

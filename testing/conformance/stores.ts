@@ -24,6 +24,8 @@ export function settingsOf(storeName: string): readonly Setting[] {
 export interface RuntimeSource {
   /** Makes the runtime of one case: every case gets an empty store. */
   readonly create: CreateRuntime;
+  /** See `StoreSource`; of the runtime that was made last. */
+  readonly lacking?: (() => Promise<never>) | undefined;
   close(): Promise<void>;
 }
 
@@ -35,6 +37,7 @@ export async function runtimesOn(
   const source = await storeSource(storeName, contextResults === undefined ? {} : { contextResults });
   return {
     create: async () => createTestRuntime({ store: await source.open() }),
+    lacking: source.lacking,
     close: () => source.close(),
   };
 }

@@ -20,11 +20,15 @@ const START_TIMEOUT_MS = 20_000;
 const START_ATTEMPTS = 3;
 
 /** @throws Error that says what to do when there is no engine for this platform. */
-export async function startDynamoDb(): Promise<DynamoDbEngine> {
-  const binary = binaryPath();
+export function startDynamoDb(): Promise<DynamoDbEngine> {
+  return startEngine([binaryPath()]);
+}
+
+/** Starts the engine that this command is, with `--port` and a free port behind it. */
+export async function startEngine(command: readonly string[]): Promise<DynamoDbEngine> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
-    const keeper = spawnKept(binary, ["--port", String(port)]);
+    const keeper = spawnKept([...command, "--port", String(port)]);
     const engine = engineAt(`http://127.0.0.1:${port}`, keeper);
     try {
       await untilItAnswers(engine, keeper);
@@ -79,8 +83,8 @@ const KEEPER = `
   process.once("SIGTERM", end);
 `;
 
-function spawnKept(binary: string, args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, ["-e", KEEPER, binary, ...args], { stdio: ["pipe", "ignore", "inherit"] });
+function spawnKept(command: readonly string[]): ChildProcess {
+  return spawn(process.execPath, ["-e", KEEPER, ...command], { stdio: ["pipe", "ignore", "inherit"] });
 }
 
 function engineAt(endpoint: string, keeper: ChildProcess): DynamoDbEngine {

@@ -1,13 +1,14 @@
 /**
  * Owns the stores that whole suites run on, by name: each on its real engine, set up by itself.
  *
- * `dynamodb` keeps payloads over the inline limit in S3; `payloads` is memory with every payload
- * encrypted, and those over 40 bytes elsewhere.
+ * `dynamodb` keeps payloads over the inline limit in S3, and so does `dynalite`, another engine that lacks some
+ * operations; `payloads` is memory with every payload encrypted, and those over 40 bytes elsewhere.
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3PayloadStore } from "@tidemark/payloads-s3";
 import {
   aesGcmCodec,
@@ -20,10 +21,11 @@ import {
 } from "@tidemark/store";
 import { DynamoDbStore } from "@tidemark/store-dynamodb";
 import { SqliteStore } from "@tidemark/store-sqlite";
-import { startDynamoDb } from "./dynamodb-engine";
+import { startDynalite, whenLacking } from "./dynalite-engine";
+import { type DynamoDbEngine, startDynamoDb } from "./dynamodb-engine";
 import { startS3 } from "./s3";
 
-export const STORE_NAMES = ["memory", "payloads", "sqlite", "dynamodb"] as const;
+export const STORE_NAMES = ["memory", "payloads", "sqlite", "dynamodb", "dynalite"] as const;
 export type StoreName = (typeof STORE_NAMES)[number];
 
 export interface StoreSource {
@@ -31,24 +33,32 @@ export interface StoreSource {
   open(): Promise<ExecutionStore>;
   /** Closes all stores that were opened, and the engines. */
   close(): Promise<void>;
+  /** Rejects with `LackingOperation` when the engine is asked for an operation that it does not have. */
+  lacking?(): Promise<never>;
 }
 
 /** What a suite may choose of the payloads of {@link STORES_WITH_PAYLOADS}. */
 export type PayloadChoices = Pick<PayloadsOptions, "contextResults">;
 
-export const STORES_WITH_PAYLOADS: readonly string[] = ["payloads", "dynamodb"] satisfies StoreName[];
+export const STORES_WITH_PAYLOADS: readonly string[] = [
+  "payloads",
+  "dynamodb",
+  "dynalite",
+] satisfies StoreName[];
 
 /** @throws Error for a name that is none of {@link STORE_NAMES}. */
-export function storeSource(name: string, choices: PayloadChoices = {}): Promise<StoreSource> {
+export async function storeSource(name: string, choices: PayloadChoices = {}): Promise<StoreSource> {
   switch (name) {
     case "memory":
-      return Promise.resolve({ open: async () => new MemoryStore(), close: async () => {} });
+      return { open: async () => new MemoryStore(), close: async () => {} };
     case "payloads":
-      return Promise.resolve({ open: async () => memoryWithPayloads(choices), close: async () => {} });
+      return { open: async () => memoryWithPayloads(choices), close: async () => {} };
     case "sqlite":
-      return Promise.resolve(sqliteSource());
+      return sqliteSource();
     case "dynamodb":
-      return dynamoDbSource(choices);
+      return dynamoDbSource(await startDynamoDb(), choices);
+    case "dynalite":
+      return dynaliteSource(choices);
     default:
       throw new Error(`--store: ${name} is none of ${STORE_NAMES.join(", ")}`);
   }
@@ -82,14 +92,18 @@ function sqliteSource(): StoreSource {
 
 const BUCKET = "payloads";
 
-async function dynamoDbSource(choices: PayloadChoices): Promise<StoreSource> {
-  const engine = await startDynamoDb();
+async function dynamoDbSource(
+  engine: DynamoDbEngine,
+  choices: PayloadChoices,
+  onClient: (client: DynamoDBClient) => void = () => {},
+): Promise<StoreSource> {
   const s3 = await startS3([BUCKET]);
-  const client = engine.client();
   const opened: ExecutionStore[] = [];
   return {
     async open() {
       const name = `suite-${opened.length}`;
+      const client = engine.client();
+      onClient(client);
       const bucket = new S3PayloadStore({ bucket: BUCKET, prefix: `${name}/`, client: s3.client() });
       const payloads = new Payloads({ store: bucket, ...choices });
       const store = await DynamoDbStore.open({ tableName: name, client, shards: 1, payloads });
@@ -103,4 +117,13 @@ async function dynamoDbSource(choices: PayloadChoices): Promise<StoreSource> {
       await s3.stop();
     },
   };
+}
+
+/** A client for each store: what an old one still asks for says nothing about the new one. */
+async function dynaliteSource(choices: PayloadChoices): Promise<StoreSource> {
+  let lacking: Promise<never> = new Promise(() => {});
+  const source = await dynamoDbSource(await startDynalite(), choices, (client) => {
+    lacking = whenLacking(client, ["UpdateTimeToLive"]);
+  });
+  return { ...source, lacking: () => lacking };
 }

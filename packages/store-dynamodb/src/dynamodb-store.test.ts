@@ -1,3 +1,4 @@
+import { DescribeTimeToLiveCommand } from "@aws-sdk/client-dynamodb";
 import { DurableClient, Worker } from "@tidemark/runtime";
 import { type DurableContext, withDurableExecution } from "@tidemark/sdk";
 import { MemoryPayloadStore, Payloads } from "@tidemark/store";
@@ -47,6 +48,20 @@ describe("open", () => {
 });
 
 describe("ensureTable", () => {
+  it("does without the TTL where a local engine has none", async () => {
+    rig.tableNameForNext("without-ttl");
+    rig.proxy.fault = ({ action }) =>
+      action === "UpdateTimeToLive" ? { kind: "error", name: "UnknownOperationException" } : undefined;
+    const store = await rig.open();
+    await store.ensureTable();
+
+    const { TimeToLiveDescription } = await rig.direct.send(
+      new DescribeTimeToLiveCommand({ TableName: "without-ttl" }),
+    );
+    expect(TimeToLiveDescription?.TimeToLiveStatus).toBe("DISABLED");
+    expect(await store.list({ limit: 1 })).toEqual({ heads: [] });
+  });
+
   it("may be called again, and by several at once", async () => {
     rig.tableNameForNext("ensured");
     const stores = await Promise.all([1, 2, 3].map(() => rig.open()));

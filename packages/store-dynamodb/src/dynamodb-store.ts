@@ -139,7 +139,7 @@ export class DynamoDbStore implements ExecutionStore {
   /**
    * Creates the table with its indexes and its TTL, and waits until it can be used. For development and tests: it
    * needs permissions that a worker should not have. A table that exists is checked, and left as it is but for its
-   * TTL, which is turned on.
+   * TTL, which is turned on; a local engine that has no TTL does without.
    *
    * @throws TidemarkError `TIDEMARK_STORE_TABLE`, `TIDEMARK_STORE_INDEX` when it has other keys than it should.
    *
