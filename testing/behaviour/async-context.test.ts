@@ -1,7 +1,7 @@
-/** Step bodies run in the async contexts of the code that asked for them, in every attempt. */
+/** Step bodies, checks and items of batches run in the async contexts of the code that asked for them. */
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import { StepSemantics } from "@tidemark/sdk";
+import { NestingType, StepSemantics } from "@tidemark/sdk";
 import { createRig } from "./rig";
 
 describe("the user's AsyncLocalStorage", () => {
@@ -45,4 +45,34 @@ describe("the user's AsyncLocalStorage", () => {
     );
     expect(seen.sort()).toEqual(expected.sort());
   });
+
+  it.each([NestingType.NESTED, NestingType.FLAT])(
+    "is that of the batch for an item that begins when another one ends: %s",
+    async (nesting) => {
+      const rig = await createRig();
+      const storage = new AsyncLocalStorage<string>();
+      const seen: string[] = [];
+      let end = (): void => {};
+      const slow = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      await rig.run(async (_event, context) =>
+        storage.run("batch", () =>
+          context.map(
+            ["keeps the invocation", "waits", "begins later"],
+            async (item, name) => {
+              if (name === "keeps the invocation") return item.step(() => slow);
+              if (name === "waits") return item.wait({ seconds: 1 });
+              seen.push(`${name}: ${storage.getStore()}`);
+              await item.step(async () => void seen.push(`its body: ${storage.getStore()}`));
+              end();
+            },
+            { maxConcurrency: 2, nesting },
+          ),
+        ),
+      );
+
+      expect(seen.slice(0, 2)).toEqual(["begins later: batch", "its body: batch"]);
+    },
+  );
 });

@@ -38,7 +38,7 @@ import {
 import { LiveOperation, type Settled, type Sink } from "./lifecycle.js";
 import { deserialize, readValue, serialize } from "./payload.js";
 import { missingOperation } from "./replay-check.js";
-import { type Scope, settlementOf } from "./scope.js";
+import { type AsInContext, captureContext, type Scope, settlementOf } from "./scope.js";
 import { type AnySerdes, isDefaultSerdes, serializeJson } from "./serdes.js";
 
 /** How the items of a batch are recorded. */
@@ -118,6 +118,8 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
   #scope!: Scope;
   #complete!: (result: BatchResult<T>) => void;
   #fail!: (error: unknown) => void;
+  /** Items that begin when another one has ended are the caller's code as much as the first ones. */
+  #asInContext!: AsInContext;
   #isComplete = false;
   readonly #views: CompletionItemStatus[] = [];
   #onOutcome: (() => void) | undefined;
@@ -131,6 +133,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     this.#operation = operation;
     const beyond = operation.engine.find(scope.idOf(operationId(scope.prefix, this.spec.count + 1)));
     if (beyond !== undefined) operation.engine.fail(missingOperation(beyond, false));
+    this.#asInContext = captureContext();
     return new Promise((resolve, reject) => {
       this.#complete = resolve;
       this.#fail = reject;
@@ -203,7 +206,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     if (settled.ok) this.#successCount += 1;
     else this.#failureCount += 1;
     this.#onOutcome?.();
-    return !this.#isComplete && this.#goOn();
+    return !this.#isComplete && this.#asInContext(() => this.#goOn());
   }
 
   /** The items as a predicate sees them: made once, then kept up to date one by one. */

@@ -101,7 +101,7 @@ export function settlementOf<T>(fn: () => T | PromiseLike<T>): Promise<T> {
 }
 
 /** Runs functions later as code of whoever runs now, with the async contexts of the user's code. */
-export type AsInContext = (fn: () => void) => void;
+export type AsInContext = <T>(fn: () => T) => T;
 
 export function captureContext(): AsInContext {
   return AsyncLocalStorage.snapshot();
