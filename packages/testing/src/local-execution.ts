@@ -20,7 +20,7 @@ import type { ExecutionTrack } from "./execution-track.js";
 import { FollowedLog } from "./followed-log.js";
 import { operationText } from "./operation-index.js";
 import { storeWith } from "./store-with.js";
-import { QUIET_TURNS, VirtualClock } from "./virtual-clock.js";
+import { QUIET_TURNS, TURNS_PER_RECORD, VirtualClock } from "./virtual-clock.js";
 
 interface LocalExecutionOptions {
   /** A virtual clock is moved by the run; any other moves by itself. */
@@ -51,9 +51,6 @@ const GROWTH_BETWEEN_REPLAYS = 2;
 
 /** From the moment that something becomes due to the write that says so. */
 const TURNS_TO_WAKE = 8;
-
-/** A replay delivers one outcome a turn, and looks a few turns for what comes next. */
-const TURNS_PER_RECORD = 2;
 
 export class LocalExecution {
   readonly client: DurableClient;

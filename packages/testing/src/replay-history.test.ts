@@ -49,6 +49,31 @@ describe("replayHistory", () => {
     expect(ran).toBe(0);
   });
 
+  it.each<[string, Code]>([
+    [
+      "one after the other",
+      async (context) => {
+        for (let n = 0; n < 60; n++) await context.step(`step ${n}`, body(n));
+      },
+    ],
+    [
+      "beside each other",
+      async (context) => {
+        await Promise.all(Array.from({ length: 60 }, (_, n) => context.step(`step ${n}`, body(n))));
+      },
+    ],
+    [
+      "after a timer of the code's own",
+      async (context) => {
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        for (let n = 0; n < 60; n++) await context.step(`step ${n}`, body(n));
+      },
+    ],
+  ])("waits for a long history to be replayed, with operations %s", async (_how, code) => {
+    const history = await recordHistory(handlerOf(code));
+    expect(await replayHistory(handlerOf(code), history)).toMatchObject({ kind: "matches" });
+  });
+
   it("tells the operation, what was recorded, what is asked, and where", async () => {
     const replay = await replayHistory(
       handlerOf(async (context) => {

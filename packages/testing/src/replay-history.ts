@@ -25,7 +25,7 @@ import { treeOf } from "./explored-facts.js";
 import { asHandler, installHandlerTimers } from "./handler-timers.js";
 import { requireKitOptions } from "./kit-options.js";
 import { recordedEvent } from "./recorded-event.js";
-import { seededRandom, VirtualClock } from "./virtual-clock.js";
+import { QUIET_TURNS, seededRandom, TURNS_PER_RECORD, VirtualClock } from "./virtual-clock.js";
 import { settledWithin } from "./virtual-timers.js";
 
 /** How an execution ended, or a replay of it. Texts are JSON. */
@@ -168,11 +168,17 @@ class Replay {
       ended.then((output) => ({ output })),
       this.#reached.then((beyond) => ({ beyond })),
     ]);
-    const settled = await settledWithin(this.#clock, first, PATIENCE_MS);
+    const settled = await settledWithin(this.#clock, first, PATIENCE_MS, this.#turns());
     if (settled === undefined) return this.#hangs();
     if (settled.status === "rejected") return this.#threw(settled.reason);
     if ("beyond" in settled.value) return this.#wentBeyond(settled.value.beyond);
     return this.#ended(settled.value.output);
+  }
+
+  /** Quiet turns after which nothing comes any more: outcomes are delivered one by one. */
+  #turns(): number {
+    const records = this.#recorded.entries.reduce((count, entry) => count + entry.records.length, 0);
+    return QUIET_TURNS + TURNS_PER_RECORD * records;
   }
 
   #client(): DurableExecutionClient {

@@ -13,6 +13,9 @@ interface VirtualTimer {
 /** Turns without any activity after which the process counts as idle. */
 export const QUIET_TURNS = 20;
 
+/** A replay delivers one outcome a turn, and looks a few turns for what comes next. */
+export const TURNS_PER_RECORD = 2;
+
 /** A generator of numbers in [0, 1) that repeats for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;

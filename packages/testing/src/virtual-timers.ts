@@ -3,22 +3,28 @@
  * for what comes next is virtual time, too.
  */
 
-import type { VirtualClock } from "./virtual-clock.js";
+import { QUIET_TURNS, type VirtualClock } from "./virtual-clock.js";
 
-/** What `work` comes to, if it settles within `patienceMs` of virtual time. */
+/**
+ * What `work` comes to, if it settles within `patienceMs` of virtual time. Time moves when nothing has happened for
+ * `turns` turns: more than the default for work that takes turns which nobody sees, such as a long replay.
+ */
 export async function settledWithin<T>(
   clock: VirtualClock,
   work: Promise<T>,
   patienceMs: number,
+  turns = QUIET_TURNS,
 ): Promise<PromiseSettledResult<T> | undefined> {
   let settled: PromiseSettledResult<T> | undefined;
   void Promise.allSettled([work]).then(([result]) => {
     settled = result;
   });
   const untilMs = clock.nowMs() + patienceMs;
-  await clock.quiet();
-  while (settled === undefined && (clock.nextTimerMs ?? Number.POSITIVE_INFINITY) <= untilMs) {
-    await clock.advanceTo(clock.nextTimerMs as number);
+  const isOpen = (): boolean => settled === undefined;
+  await clock.quiet(turns, isOpen);
+  while (isOpen() && (clock.nextTimerMs ?? Number.POSITIVE_INFINITY) <= untilMs) {
+    clock.moveTo(clock.nextTimerMs as number);
+    await clock.quiet(turns, isOpen);
   }
   return settled;
 }
