@@ -166,6 +166,17 @@ describe("a handler runs as it is", () => {
   });
 });
 
+it("a long replay takes no time", async () => {
+  const steps = withDurableExecution(async (_event, context) => {
+    await Promise.all(Array.from({ length: 60 }, (_, n) => context.step(`step ${n}`, async () => n)));
+    const before = await context.step("before", async () => Date.now());
+    await context.wait({ seconds: 1 });
+    return (await context.step("after", async () => Date.now())) - before;
+  });
+  const { outcome } = await exploreCrashes(steps, { kinds: ["crash-after"], singles: 5, pairs: 0 });
+  expect(outcome.result).toBe(1_000);
+});
+
 it("an execution that waits for what never comes is told", async () => {
   const waits = withDurableExecution(async (_event, context) =>
     context.createCallback("never").then(([p]) => p),

@@ -7,13 +7,13 @@ interface StackError {
   readonly stack?: string | undefined;
 }
 
-/** The stack of the code that runs now. */
-export function currentStack(): string {
+/** The stack of the code that runs now. It is written out, which costs far more than it takes, only for who asks. */
+export function currentStack(): () => string {
   const before = Error.stackTraceLimit;
   Error.stackTraceLimit = STACK_LINES;
-  const { stack }: StackError = new Error("here");
+  const here: StackError = new Error("here");
   Error.stackTraceLimit = before;
-  return stack ?? "";
+  return () => here.stack ?? "";
 }
 
 /**

@@ -33,7 +33,7 @@ import { type CallbackAnswer, currentlyRunning, type Running, runAs } from "./ex
 import { type FaultHooks, faultCalls, faultStore, InjectedError, type StoreCall } from "./fault-store.js";
 import { asHandler, type HandlerHost, installHandlerTimers } from "./handler-timers.js";
 import { storeWith } from "./store-with.js";
-import { VirtualClock } from "./virtual-clock.js";
+import { QUIET_TURNS, TURNS_PER_RECORD, VirtualClock } from "./virtual-clock.js";
 import { VirtualProcess } from "./virtual-process.js";
 import { watchedStore } from "./watched-store.js";
 
@@ -92,6 +92,10 @@ class ExploredRun {
   /** Bodies that run, by process. */
   readonly #open = new Map<VirtualProcess, number>();
   readonly #frozen: { readonly process: VirtualProcess; readonly thawsAtAppend: boolean }[] = [];
+  /** Records that have been written, of all executions. */
+  #records = 0;
+  /** Turns in which invocations that have just begun may replay: at most a few for each record. */
+  #replayTurns = 0;
   #executionId = "";
   #lastProgressMs = this.#startMs;
   #callsAtLastFault = 0;
@@ -188,7 +192,7 @@ class ExploredRun {
 
   async #untilEnded(): Promise<void> {
     for (;;) {
-      await this.#clock.quiet();
+      await this.#quiet();
       if (await this.#waitedForRealWork()) continue;
       const heads = [...(await this.#load()).values()].map(({ head }) => head);
       if (heads.every(({ status }) => isTerminal(status))) return;
@@ -211,6 +215,15 @@ class ExploredRun {
         this.#clock.moveTo(dueAtMs);
       } else await this.#clock.advanceTo(next);
     }
+  }
+
+  /** An invocation that has just loaded its log takes turns to replay it, and no time. */
+  async #quiet(): Promise<void> {
+    do {
+      const turns = QUIET_TURNS + this.#replayTurns;
+      this.#replayTurns = 0;
+      await this.#clock.quiet(turns);
+    } while (this.#replayTurns > 0);
   }
 
   #progressMs(): number {
@@ -435,8 +448,10 @@ class ExploredRun {
   }
 
   #made({ process, method, args }: StoreCall, answer: unknown): void {
+    if (method === "load") this.#replayTurns = TURNS_PER_RECORD * this.#records;
     if (method !== "append" || !(answer as { appended: boolean }).appended) return;
     this.#lastProgressMs = this.#clock.nowMs();
+    this.#records += (args[1] as LogEntry).records.length;
     void this.#callbacks.appended(args[0] as string, args[1] as LogEntry);
     const thawing = this.#frozen.filter((frozen) => frozen.thawsAtAppend && frozen.process !== process);
     for (const frozen of thawing) {

@@ -121,7 +121,7 @@ interface Beyond {
 
 interface Asked {
   readonly operation: Operation;
-  readonly stack: string;
+  readonly stack: () => string;
 }
 
 class Replay {
@@ -291,7 +291,7 @@ class Replay {
 }
 
 function sourceOf(asked: Asked | undefined): string | undefined {
-  return asked === undefined ? undefined : callSource(asked.stack);
+  return asked === undefined ? undefined : callSource(asked.stack());
 }
 
 /** `STEP (Step) "charge"`. */
