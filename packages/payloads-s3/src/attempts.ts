@@ -14,6 +14,8 @@ const { clearTimeout, setImmediate, setTimeout } = globalThis;
 const SILENCE_MS = 4_000;
 /** A request takes longer when it sends much: at this rate, which is that of a poor connection. */
 const SLOWEST_BYTES_PER_MS = 128;
+/** Below the 50 sockets of the AWS SDK's default: who waits for a socket would seem to wait for an answer. */
+const MAX_CONCURRENT = 40;
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 1_000;
 
@@ -32,6 +34,8 @@ interface AttemptsOptions {
 export class Attempts {
   readonly #options: AttemptsOptions;
   #isOver = false;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
@@ -42,8 +46,20 @@ export class Attempts {
     this.#isOver = true;
   }
 
-  /** Tries until there is an answer, or trying again does not help or has taken `retryTimeoutMs`. */
+  /** When it is its turn: tries until there is an answer, or trying again does not help or has taken `retryTimeoutMs`. */
   async run<T>(send: (attempt: Attempt) => Promise<T>, sentBytes = 0): Promise<T> {
+    if (this.#running < MAX_CONCURRENT) this.#running += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await this.#untilAnswered(send, sentBytes);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running -= 1;
+      else next();
+    }
+  }
+
+  async #untilAnswered<T>(send: (attempt: Attempt) => Promise<T>, sentBytes: number): Promise<T> {
     const { retryTimeoutMs, isPassing } = this.#options;
     const startedMs = performance.now();
     for (let attempt = 0; ; attempt++) {

@@ -105,6 +105,21 @@ describe("what passes is asked for again", () => {
   }, 15_000);
 });
 
+describe("many at a time", () => {
+  it("wait for their turn, and not for an answer: none is given up because others come first", async () => {
+    const store = open();
+    await store.put(KEY, Buffer.from("small"), undefined);
+    const asked = 400;
+    const seen = failNext(Number.POSITIVE_INFINITY, { kind: "delay-answer", ms: 600 });
+    const read = await Promise.all(Array.from({ length: asked }, () => store.get(KEY)));
+
+    expect(read.map((bytes) => Buffer.from(bytes as Uint8Array).toString())).toEqual(
+      Array.from({ length: asked }, () => "small"),
+    );
+    expect(seen.count).toBe(asked);
+  }, 30_000);
+});
+
 describe("what does not pass says what to do", () => {
   const role = "User: arn:aws:sts::123456789012:assumed-role/worker/i-0a1b2c";
   const deniedTo = (action: string, resource: string) =>
