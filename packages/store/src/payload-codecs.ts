@@ -97,7 +97,10 @@ export function aesGcmCodec(keys: DataKeys): PayloadCodec {
       const reference = all.subarray(REFERENCE_LENGTH_BYTES, nonceAt);
       const key = await keys.resolve(reference);
       requireKey(key);
-      const decipher = createDecipheriv("aes-256-gcm", key, all.subarray(nonceAt, tagAt));
+      // Else Node.js would take a tag that has been cut to 4 bytes.
+      const decipher = createDecipheriv("aes-256-gcm", key, all.subarray(nonceAt, tagAt), {
+        authTagLength: TAG_BYTES,
+      });
       decipher.setAAD(reference);
       decipher.setAuthTag(all.subarray(tagAt, textAt));
       return Buffer.concat([decipher.update(all.subarray(textAt)), decipher.final()]);

@@ -160,6 +160,12 @@ describe("aesGcmCodec", () => {
     await expect((async () => codec.decode(altered))()).rejects.toThrow();
   });
 
+  it("refuses what was cut, also when a part of the tag is left", async () => {
+    const empty = await codec.encode(Buffer.alloc(0));
+
+    await expect((async () => codec.decode(empty.subarray(0, -12)))()).rejects.toThrow();
+  });
+
   it("says which key is missing, and which size a key must have", async () => {
     const other = aesGcmCodec(localDataKeys({ current: "b", keys: { b: KEY } }));
     const made = await codec.encode(Buffer.from("text"));
