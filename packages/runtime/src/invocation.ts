@@ -57,7 +57,7 @@ interface InvocationOptions {
   /** As in {@link WorkerOptions}. */
   readonly snapshotAfterBytes?: number | undefined;
   /** Told of an invocation that has failed and is tried again, and of snapshots that failed. */
-  readonly onFailed?: (error: TidemarkError) => void;
+  readonly onFailed?: ((error: TidemarkError) => void) | undefined;
   /** As in {@link WorkerOptions}. */
   readonly onThrown?: ExecutionHostOptions["onThrown"] | undefined;
 }

@@ -108,6 +108,31 @@ describe("runExecution", () => {
     expect((await store.head(executionId))?.lastInvocation).not.toHaveProperty("error");
   });
 
+  it("gives the lease back after a failure also when the reporter throws", async () => {
+    const clock = new VirtualClock();
+    const store = memory();
+    await store.registerFunctions(["main"]);
+    const { executionId } = await new DurableClient({ store, clock }).start("main");
+    const log = jest.spyOn(console, "error").mockImplementation(() => {});
+    const hasRun = await runExecution({
+      store,
+      clock,
+      executionId,
+      fn: registeredFunction("main", async () => Promise.reject(new Error("broken"))),
+      deadlineMs: clock.nowMs() + 10_000,
+      handOverMs: 1000,
+      onError: () => {
+        throw new Error("reporter");
+      },
+    });
+    const [logged] = log.mock.calls;
+    log.mockRestore();
+
+    expect(hasRun).toBe(true);
+    expect(logged?.slice(0, 2)).toEqual(["[tidemark] onError threw", new Error("reporter")]);
+    expect(await store.head(executionId)).toMatchObject({ status: "PENDING", dueAtMs: clock.nowMs() + 1000 });
+  });
+
   it("ends quietly when the lease has gone to another, and reports a renewal that fails", async () => {
     const lost = await running(60_000, () => async () => false);
     const ran = lost.run();

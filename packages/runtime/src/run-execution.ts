@@ -15,6 +15,7 @@ import {
 import type { ExecutionStore } from "@tidemark/store";
 import { type Clock, systemClock } from "./clock.js";
 import { Invocation, type RegisteredFunction } from "./invocation.js";
+import { reporter } from "./reporter.js";
 import { uniqueId } from "./unique-id.js";
 
 export interface RunExecutionOptions {
@@ -104,6 +105,10 @@ const SUPERSEDED: ErrorObject = {
  * ```
  */
 export async function runExecution(options: RunExecutionOptions): Promise<boolean> {
+  return run({ ...options, onError: reporter(options.onError) });
+}
+
+async function run(options: RunExecutionOptions): Promise<boolean> {
   requireOptionNames(
     options,
     NAMES,
@@ -127,7 +132,7 @@ export async function runExecution(options: RunExecutionOptions): Promise<boolea
     maxBarrenInvocations: options.maxBarrenInvocations ?? 10,
     remainingTimeMs: () => handOverAtMs - clock.nowMs(),
     snapshotAfterBytes: options.snapshotAfterBytes,
-    onFailed: options.onError ?? console.error,
+    onFailed: options.onError,
     onThrown: options.onThrown,
   });
   const stopRenewing = renewLease(options, invocation, head);
@@ -154,7 +159,7 @@ function leaseEnd({ leaseMs = 30_000, deadlineMs }: RunExecutionOptions, nowMs: 
 
 /** Renews the lease as long as it can become longer. Gives the function that ends that. */
 function renewLease(options: RunExecutionOptions, invocation: Invocation, head: ExecutionHead): () => void {
-  const { store, clock = systemClock, leaseMs = 30_000, deadlineMs, onError = console.error } = options;
+  const { store, clock = systemClock, leaseMs = 30_000, deadlineMs, onError } = options;
   const { executionId, epoch } = head;
   let cancel = (): void => {};
   const later = (): void => {

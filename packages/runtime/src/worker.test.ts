@@ -372,6 +372,20 @@ describe("removing what has outlived its retention", () => {
     ]);
   });
 
+  it("ends with the portion that is being removed when the worker is stopped", async () => {
+    const portions: ((count: number) => void)[] = [];
+    const store = storeWith(fleet.store, {
+      purgeExpired: () => new Promise<number>((resolve) => portions.push(resolve)),
+    });
+    const worker = await fleet.worker(done, { store });
+    await fleet.begin();
+    await worker.stop();
+    for (const end of portions) end(100);
+    await fleet.settle();
+
+    expect(portions).toHaveLength(1);
+  });
+
   it("that fails is reported, and keeps nobody from running", async () => {
     const store = storeWith(fleet.store, { purgeExpired: () => Promise.reject(new Error("locked")) });
     await fleet.worker(done, { store });

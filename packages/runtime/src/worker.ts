@@ -20,6 +20,7 @@ import { type Clock, systemClock } from "./clock.js";
 import { SNAPSHOT_AFTER_BYTES } from "./folded-log.js";
 import { Invocation, type RegisteredFunction } from "./invocation.js";
 import { type FunctionToRun, registeredFunction } from "./registration.js";
+import { reporter } from "./reporter.js";
 import { requireStore } from "./require-store.js";
 import { drainOnSigterm } from "./sigterm.js";
 import { uniqueId } from "./unique-id.js";
@@ -144,7 +145,7 @@ export class Worker {
     this.#maxBarrenInvocations = wholeNumber("maxBarrenInvocations", options.maxBarrenInvocations ?? 10, 1);
     this.#drainMs = wholeNumber("drainMs", options.drainMs ?? 10_000, 0);
     this.#snapshotAfterBytes = bytesOf(options.snapshotAfterBytes ?? SNAPSHOT_AFTER_BYTES);
-    this.#onError = harmless(options.onError ?? ((error) => console.error("[tidemark]", error)));
+    this.#onError = reporter(options.onError);
     const functions = Object.entries(Object(options.functions) as WorkerOptions["functions"]);
     if (functions.length === 0) {
       throw configError(
@@ -357,7 +358,8 @@ export class Worker {
   }
 
   async #purgePortions(nowMs: number): Promise<void> {
-    while ((await this.#store.purgeExpired(nowMs, PURGE_LIMIT)) === PURGE_LIMIT);
+    // Whoever has stopped it may close the store.
+    while (this.#isRunning && (await this.#store.purgeExpired(nowMs, PURGE_LIMIT)) === PURGE_LIMIT);
   }
 
   #notifyIdle(): void {
@@ -386,15 +388,4 @@ function notGivenBack(executionIds: readonly string[]): TidemarkError {
     WORKER_STOPPED,
     `the store has not answered for ${HAND_OVER_MS} ms after drainMs, so these were not given back: ${executionIds.join(", ") || "none"}; others take over when their leases run out`,
   );
-}
-
-/** What a user's reporter throws has nobody to go to. */
-function harmless(onError: (error: unknown) => void): (error: unknown) => void {
-  return (error) => {
-    try {
-      onError(error);
-    } catch (thrown) {
-      console.error("[tidemark] onError threw", thrown, "for", error);
-    }
-  };
 }
