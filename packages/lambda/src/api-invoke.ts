@@ -3,10 +3,13 @@
 import { executionArn, TidemarkError } from "@tidemark/protocol";
 import { type DurableClient, ExecutionFailedError, type StartOptions } from "@tidemark/runtime";
 import type { Duration } from "@tidemark/sdk";
+import type { ExecutionStore } from "@tidemark/store";
 import { ApiError, invalid } from "./api-errors.js";
+import { payloadsOf } from "./api-payloads.js";
 
 interface InvokeRequest {
   readonly client: DurableClient;
+  readonly store: ExecutionStore;
   readonly functionName: string;
   readonly qualifier: string | null;
   readonly request: Request;
@@ -22,6 +25,7 @@ const QUALIFIER = /^[A-Za-z0-9$_-]{1,128}$/;
 
 export async function invoke({
   client,
+  store,
   functionName,
   request,
   ...options
@@ -40,11 +44,11 @@ export async function invoke({
       `Qualifier is ${JSON.stringify(qualifier)}; 1 to 128 of the characters A-Z, a-z, 0-9, $, _ and - are needed`,
     );
   }
-  const input = inputOf(await request.text());
+  const inputJson = inputOf(await request.text());
   if (type === "DryRun") return new Response(null, { status: 204 });
   const name = headers.get("X-Amz-Durable-Execution-Name");
   const executionId = await start(client, functionName, {
-    ...(input === undefined ? {} : { input }),
+    ...(inputJson === undefined ? {} : { inputJson }),
     ...(name === null ? {} : { name }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     ...(options.retention === undefined ? {} : { retention: options.retention }),
@@ -55,7 +59,7 @@ export async function invoke({
     "Content-Type": "application/json",
   };
   if (type === "Event") return new Response("", { status: 202, headers: answered });
-  return outcomeOf(client, executionId, answered);
+  return outcomeOf({ client, store, executionId, headers: answered });
 }
 
 async function start(client: DurableClient, functionName: string, options: StartOptions): Promise<string> {
@@ -67,23 +71,27 @@ async function start(client: DurableClient, functionName: string, options: Start
   }
 }
 
-function inputOf(text: string): unknown {
+/** As it came: another language may have numbers that JavaScript has not. */
+function inputOf(text: string): string | undefined {
   if (text === "") return undefined;
   try {
-    return JSON.parse(text);
+    JSON.parse(text);
+    return text;
   } catch (cause) {
     throw new ApiError("InvalidRequestContentException", `Could not parse request body into json: ${cause}`);
   }
 }
 
-async function outcomeOf(
-  client: DurableClient,
-  executionId: string,
-  headers: Readonly<Record<string, string>>,
-): Promise<Response> {
+interface Waiting extends Pick<InvokeRequest, "client" | "store"> {
+  readonly executionId: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+async function outcomeOf({ client, store, executionId, headers }: Waiting): Promise<Response> {
   try {
-    const result = await client.result(executionId, { timeoutMs: MAX_WAIT_MS });
-    return new Response(JSON.stringify(result) ?? "null", { headers });
+    await client.result(executionId, { timeoutMs: MAX_WAIT_MS });
+    const { result = "null" } = await payloadsOf(store, executionId);
+    return new Response(result, { headers });
   } catch (error) {
     const payload = failureOf(error);
     if (payload === undefined) throw error;

@@ -1,6 +1,10 @@
 /** Starting executions, and what the server answers at all, as the AWS SDK's client sees it over HTTP. */
 
-import { InvokeCommand, ListDurableExecutionsByFunctionCommand } from "@aws-sdk/client-lambda";
+import {
+  GetDurableExecutionCommand,
+  InvokeCommand,
+  ListDurableExecutionsByFunctionCommand,
+} from "@aws-sdk/client-lambda";
 import { DurableClient } from "@tidemark/runtime";
 import { withDurableExecution } from "@tidemark/sdk";
 import { type ApiRig, apiError, invoke, startApi } from "../../../testing/managed/api-rig";
@@ -75,6 +79,24 @@ describe("Invoke", () => {
       message:
         'execution "order-1" of manual was started with another input; choose another name, or pass the same input',
     });
+  });
+
+  it("hands payloads on as they are written: numbers of other languages survive", async () => {
+    const Payload = '{ "id": 12345678901234567890, "rate": 1.0 }';
+    const Result = '{"id":12345678901234567891,"rate":2.0}';
+    const request = { FunctionName: "manual", DurableExecutionName: "one", Payload };
+    const ended = rig.client.send(new InvokeCommand(request));
+    const { input, answer } = await rig.next();
+    answer({ Status: "SUCCEEDED", Result });
+    const described = await rig.client.send(
+      new GetDurableExecutionCommand({ DurableExecutionArn: input.DurableExecutionArn }),
+    );
+
+    expect(input.InitialExecutionState.Operations[0]?.ExecutionDetails?.InputPayload).toBe(Payload);
+    expect(Buffer.from((await ended).Payload ?? "").toString()).toBe(Result);
+    expect([described.InputPayload, described.Result]).toEqual([Payload, Result]);
+    const other = Payload.replace("890", "891");
+    expect(await apiError(invoke(rig, { ...request, Payload: other }))).toMatchObject({ status: 409 });
   });
 
   it("starts nothing in a dry run", async () => {

@@ -32,6 +32,7 @@ import { type Answered, type CheckpointRequest, isRepeated, ServedInvocation } f
 import { invoke } from "./api-invoke.js";
 import { listExecutions } from "./api-list.js";
 import { itemsOf, MAX_PAGE_BYTES, marker, pageOf, readMarker } from "./api-pages.js";
+import { payloadsOf } from "./api-payloads.js";
 import { errorIn, jsonIn, pathOf } from "./api-request.js";
 import { wireError, wireEvent, wireExecution, withSeconds } from "./api-shapes.js";
 import { optionError, reporter, requireNames } from "./options.js";
@@ -267,6 +268,7 @@ class ApiServer implements DurableApi {
     if (!(await isRegistered(store, functionName))) throw functionNotFound(name);
     return invoke({
       client: this.#client,
+      store,
       functionName,
       qualifier: query.get("Qualifier"),
       request,
@@ -277,14 +279,15 @@ class ApiServer implements DurableApi {
 
   async #describe(arn: string, query: URLSearchParams): Promise<object> {
     const execution = await this.#client.describe(arn);
-    const { input, result, error } = execution;
+    const { executionId, error } = execution;
     const hasData = query.get("IncludeExecutionData") !== "false";
+    const { input, result } = hasData ? await payloadsOf(this.#options.store, executionId) : {};
     return {
       ...wireExecution(execution),
       Version: "$LATEST",
       ExecutionDataIncluded: hasData,
-      ...(hasData && input !== undefined ? { InputPayload: JSON.stringify(input) } : {}),
-      ...(hasData && result !== undefined ? { Result: JSON.stringify(result) } : {}),
+      ...(input === undefined ? {} : { InputPayload: input }),
+      ...(result === undefined ? {} : { Result: result }),
       ...(error === undefined ? {} : { Error: wireError(error) }),
     };
   }

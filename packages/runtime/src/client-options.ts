@@ -18,6 +18,8 @@ export interface DurableClientOptions {
 export interface StartOptions {
   /** A JSON value. Default: none, and the handler gets `{}`. */
   readonly input?: unknown;
+  /** The same as JSON, which the handler's process gets as it is: numbers of other languages survive. Default: none. */
+  readonly inputJson?: string;
   /**
    * Makes the start idempotent: the same function and name are the same execution. 1 to 64 of the
    * characters A-Z a-z 0-9 _ -. Default: none, and every start is a new execution.
@@ -65,7 +67,7 @@ interface OptionsOf {
 
 const NAMES: { readonly [Call in keyof OptionsOf]: OptionNames<OptionsOf[Call]> } = {
   DurableClient: { store: true, clock: true },
-  start: { input: true, name: true, timeout: true, retention: true },
+  start: { input: true, inputJson: true, name: true, timeout: true, retention: true },
   result: { timeoutMs: true },
   history: { payloads: true },
   list: {

@@ -31,6 +31,7 @@ import {
   settleKey,
   wholeLog,
 } from "@tidemark/store";
+import { inputText, isSameInput } from "./client-input.js";
 import {
   type DurableClientOptions,
   type HistoryOptions,
@@ -105,7 +106,7 @@ export class DurableClient {
    */
   async start(functionName: string, options: StartOptions = {}): Promise<StartedExecution> {
     requireClientOptions("start", options);
-    const input = inputText(options.input);
+    const input = inputText(options);
     if (options.name !== undefined) validateExecutionName(options.name);
     const timeoutMs = durationSeconds(options.timeout ?? { days: TIMEOUT_DAYS }, "timeout") * 1000;
     const retentionMs = durationSeconds(options.retention ?? { days: RETENTION_DAYS }, "retention") * 1000;
@@ -128,7 +129,7 @@ export class DurableClient {
       timeoutAtMs: nowMs + timeoutMs,
       retentionMs,
     });
-    if (!created && head.input !== written && (await this.#read(head.input)) !== input) {
+    if (!created && head.input !== written && !isSameInput(await this.#read(head.input), input)) {
       throw new TidemarkError(
         "TIDEMARK_EXECUTION_EXISTS",
         `execution ${JSON.stringify(options.name)} of ${functionName} was started with another input; choose another name, or pass the same input`,
@@ -415,24 +416,6 @@ function resultOf<T>(head: ExecutionHead): T {
 function recordOf(error: ErrorObject | Error | string): ErrorObject {
   if (typeof error === "string") return { ErrorMessage: error };
   return error instanceof Error ? errorObjectOf(error) : errorObjectFrom(error, "error");
-}
-
-function inputText(input: unknown): string | undefined {
-  if (input === undefined) return undefined;
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(input);
-  } catch (cause) {
-    throw inputError((cause as Error).message, cause);
-  }
-  // What JSON leaves out is not the same as no input.
-  if (text === undefined) throw inputError(`it is ${valueText(input)}`);
-  return text;
-}
-
-function inputError(reason: string, cause?: unknown): TidemarkError {
-  const message = `input cannot be written as JSON (${reason}); pass plain data`;
-  return new TidemarkError("TIDEMARK_INPUT", message, { cause });
 }
 
 function requirePosted(callbackId: string, result: PostResult): void {
