@@ -109,6 +109,16 @@ export const faultyHandlers: Readonly<Record<string, FaultyHandler>> = {
         return context.step("answer", body("done"));
       }),
   },
+  unawaitedInstantStep: {
+    bug: "nobody awaits the step, which ends at once, so that it is only missing after a crash between it and the end",
+    found: "not-awaited",
+    create: () =>
+      withDurableExecution(async (_event, context) => {
+        await prelude(context);
+        void context.step("audit", async () => effect("audit", { key: "a-1" }));
+        return context.step("answer", body("done"));
+      }),
+  },
   mutationFromBranch: {
     bug: "branches add to a variable of the handler, and branches that have ended do not run again",
     found: "outcome",

@@ -14,7 +14,7 @@ export type FindingKind =
   | "at-most-once"
   /** An effect happened more often, or did not happen. */
   | "effect"
-  /** An operation was left behind: nobody awaited it, and it has not ended. */
+  /** An operation was left behind: nobody awaited it. */
   | "not-awaited";
 
 export interface Finding {
@@ -50,7 +50,7 @@ export function findingsOf(undisturbed: RunFacts, run: RunFacts, rules: Rules): 
     ...run.abandoned.map(
       (operation): Finding => ({
         kind: "not-awaited",
-        what: `operation ${operation} was asked for and never awaited, and had not ended when the code around it did`,
+        what: `operation ${operation}`,
       }),
     ),
   ];

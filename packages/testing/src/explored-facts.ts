@@ -53,7 +53,7 @@ export interface RunFacts {
   readonly bodyStarts: ReadonlyMap<string, number>;
   /** How often each happened, repetitions with the same key left out. */
   readonly effects: ReadonlyMap<string, number>;
-  /** Operations that were asked for, that nobody has awaited and that have not ended. */
+  /** Operations that were asked for and that nobody has awaited, each with what became of it. */
   readonly abandoned: readonly string[];
   /** Every call, in order. */
   readonly calls: readonly string[];
@@ -79,6 +79,11 @@ export function treeOf({ head, entries }: Pick<LoadedExecution, "head" | "entrie
     state.commit(transition);
   }
   return tree;
+}
+
+/** Under which a callback is answered: its own name, or that of the `waitForCallback` around it. */
+export function callbackNameOf(callback: Operation | undefined, tree: OperationTree): string | undefined {
+  return callback?.Name ?? tree.get(callback?.ParentId ?? "")?.Name;
 }
 
 /** `3 "charge"`. */

@@ -1,6 +1,6 @@
 /** Owns the book of a run: what bodies ran, which effects happened, what was asked for, and in which order. */
 
-import type { Operation, ProbedBody } from "@tidemark/protocol";
+import { isSettled, type Operation, type ProbedBody } from "@tidemark/protocol";
 import { type BodyRuns, labelOf, type RunFacts, type TimelineEvent } from "./explored-facts.js";
 import type { Running } from "./explored-world.js";
 import { seededRandom, type VirtualClock } from "./virtual-clock.js";
@@ -9,7 +9,8 @@ import type { VirtualProcess } from "./virtual-process.js";
 interface Asked {
   readonly operation: Operation;
   readonly executionId: string;
-  readonly isObserved: () => boolean;
+  /** Of each invocation that has asked for it: one that was cut off had no time to await it. */
+  readonly isObserved: (() => boolean)[];
 }
 
 interface LedgerOptions {
@@ -48,7 +49,9 @@ export class Ledger {
   }
 
   asked(executionId: string, operation: Operation, isObserved: () => boolean): void {
-    this.#asked.set(`${executionId} ${operation.Id}`, { operation, executionId, isObserved });
+    const key = `${executionId} ${operation.Id}`;
+    const before = this.#asked.get(key)?.isObserved ?? [];
+    this.#asked.set(key, { operation, executionId, isObserved: [...before, isObserved] });
   }
 
   /** Gives the body its own time and chance. */
@@ -97,20 +100,31 @@ export class Ledger {
     else known.keys.add(key);
   }
 
-  /** Asked for by code that has run to its end, and nobody heard of how it went. */
-  abandoned(trees: RunFacts["trees"]): string[] {
+  /** Asked for by code that has run to its end, and nobody heard of how it went. `ends`: of executions. */
+  abandoned(trees: RunFacts["trees"], ends: ReadonlyMap<string, string>): string[] {
     return [...this.#asked.values()].flatMap(({ operation, executionId, isObserved }) => {
+      if (isObserved.some((isIt) => isIt())) return [];
       const tree = trees.get(executionId);
       const id = operation.Id as string;
-      const status = tree?.get(id)?.Status;
-      if (status === "SUCCEEDED" || status === "FAILED" || isObserved()) return [];
       const prefix = id.slice(0, Math.max(id.lastIndexOf("-"), 0));
       // Code in a context that has not ended, or that is not recorded, may not have come to the place where it awaits.
       if ((operation.ParentId ?? "") !== prefix) return [];
       for (let at = operation.ParentId; at !== undefined; at = tree?.get(at)?.ParentId) {
         if (tree?.get(at)?.EndTimestamp === undefined) return [];
       }
-      return [labelOf(operation)];
+      const recorded = tree?.get(id);
+      if (recorded === undefined || !isSettled(recorded))
+        return [
+          `${labelOf(operation)} was asked for and never awaited, and had not ended when the code around it did`,
+        ];
+      // Code that fails may well leave behind what it has asked for.
+      const end =
+        operation.ParentId === undefined ? ends.get(executionId) : tree?.get(operation.ParentId)?.Status;
+      return end === "SUCCEEDED"
+        ? [
+            `${labelOf(operation)} was asked for and never awaited: a crash may leave it out, and its failure is lost`,
+          ]
+        : [];
     });
   }
 }

@@ -163,6 +163,7 @@ class ExploredRun {
   async #facts(): Promise<RunFacts> {
     const loaded = await this.#load();
     const trees = new Map([...loaded].map(([id, execution]) => [id, treeOf(execution)] as const));
+    const ends = new Map([...loaded].map(([id, { head }]) => [id, head.status] as const));
     return {
       schedule: this.#options.schedule,
       stuck: this.#stuck,
@@ -171,7 +172,7 @@ class ExploredRun {
       bodies: this.#ledger.bodies,
       bodyStarts: this.#ledger.bodyStarts,
       effects: this.#ledger.effects,
-      abandoned: this.#ledger.abandoned(trees),
+      abandoned: this.#ledger.abandoned(trees, ends),
       calls: this.#calls,
       callsAtLastFault: this.#callsAtLastFault,
       callsAtEnd: this.#callsAtEnd,
