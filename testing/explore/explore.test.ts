@@ -85,6 +85,11 @@ it.each([
     { pairs: 0, steps: { chrge: () => 1 } },
     'steps has "chrge", and no run',
   ],
+  [
+    "an answer to a callback that no run has",
+    { pairs: 0, callbacks: { aproval: { result: 1 } } },
+    'callbacks has "aproval", and no run had such a callback; its callbacks were none that has a name',
+  ],
 ])("%s is refused", async (_what, options, message) => {
   await expect(exploreRight("chargeWithKey", options)).rejects.toMatchObject({
     code: "TIDEMARK_EXPLORE_OPTIONS",
@@ -159,7 +164,7 @@ describe("a handler runs as it is", () => {
       kinds: ["crash-after"],
       singles: 15,
       pairs: 2,
-      callbacks: { answered: { result: "an answer", afterMs: 31_000 } },
+      ...(name === "outside" && { callbacks: { answered: { result: "an answer", afterMs: 31_000 } } }),
       functions: { echo: { handler: async (event: unknown) => event, durable: false } },
     });
     expect(report.schedules).toBeGreaterThan(10);

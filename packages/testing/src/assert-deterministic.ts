@@ -7,7 +7,7 @@ import { importHistory, type OptionNames, TidemarkError, valueText } from "@tide
 import { creatorOf, type HandlerToExplore } from "./explore-crashes.js";
 import type { ExploredOutcome } from "./explored-facts.js";
 import { HistoryDivergedError } from "./history-diverged.js";
-import { requireKitOptions } from "./kit-options.js";
+import { NamesOfRuns, requireKitOptions } from "./kit-options.js";
 import { RECORD_NAMES, type RecordOptions, recordRun } from "./record-history.js";
 import { type RecordedExecution, replayRecorded } from "./replay-history.js";
 import { seededRandom } from "./virtual-clock.js";
@@ -60,17 +60,21 @@ export async function assertDeterministic(
     );
   }
   const outcomes = new Map<string, { outcome: ExploredOutcome; runs: number }>();
+  const names = new NamesOfRuns("assertDeterministic");
   for (let run = 0; run < runs; run++) {
     const random = seededRandom(seed * 1_000_003 + run);
     // The first run is the plain one.
     const delay = run === 0 ? undefined : () => DELAYS_MS[Math.floor(random() * DELAYS_MS.length)] as number;
     const facts = await recordRun(handler, options, delay);
+    names.take(facts);
     await replayEverywhere(handler, importHistory(await facts.history()), `run ${run} of seed ${seed}`);
     const key = JSON.stringify(facts.outcome);
     const known = outcomes.get(key) ?? { outcome: facts.outcome, runs: 0 };
     known.runs += 1;
     outcomes.set(key, known);
   }
+  names.require("step", "steps", Object.keys(options.steps ?? {}));
+  names.require("callback", "callbacks", Object.keys(options.callbacks ?? {}));
   return [...outcomes.values()];
 }
 

@@ -19,7 +19,7 @@ import {
 import type { ExploredOutcome, RunFacts } from "./explored-facts.js";
 import { type FunctionToInvoke, type RunOptions, runSchedule, type StandIn } from "./explored-run.js";
 import type { CallbackAnswer } from "./explored-world.js";
-import { requireKitOptions } from "./kit-options.js";
+import { NamesOfRuns, requireKitOptions } from "./kit-options.js";
 import { seededRandom } from "./virtual-clock.js";
 
 export interface ExploreOptions {
@@ -27,9 +27,9 @@ export interface ExploreOptions {
   readonly input?: unknown;
   /** Functions that the handler invokes, by name. */
   readonly functions?: Readonly<Record<string, FunctionToInvoke>>;
-  /** Bodies in place of steps' own, by the name of the step. */
+  /** Bodies in place of steps' own, by the name of the step. A name that no run has is refused at the end. */
   readonly steps?: Readonly<Record<string, StandIn>>;
-  /** Answers to callbacks, by the name of the callback: sent once, `afterMs` after the callback began. */
+  /** Answers to callbacks, by name: sent once, `afterMs` after the callback began. Unknown names are refused, too. */
   readonly callbacks?: Readonly<Record<string, CallbackAnswer>>;
   /** Effects, as `effect` names them, that may happen again after a crash. They are reported. */
   readonly atLeastOnce?: readonly string[];
@@ -118,8 +118,7 @@ class Exploration {
   readonly #rules: Rules;
   readonly #run: Omit<RunOptions, "schedule" | "bodyStarts" | "keepsTimeline">;
   readonly #repeated = new Map<string, RepeatedEffect>();
-  /** Names of the bodies that have run, in any schedule. */
-  readonly #stepNames = new Set<string>();
+  readonly #names = new NamesOfRuns("exploreCrashes");
   #bodyStarts: RunFacts["bodyStarts"] | undefined;
   #schedules = 0;
   #pairs = 0;
@@ -153,8 +152,10 @@ class Exploration {
     if (only === undefined) {
       const runs = await this.#singles(undisturbed);
       await this.#pairsOf(undisturbed, runs);
-      this.#requireStepsOf("exactlyOnce", this.#options.exactlyOnce ?? []);
-      this.#requireStepsOf("steps", Object.keys(this.#options.steps ?? {}));
+      const { exactlyOnce = [], steps = {}, callbacks = {} } = this.#options;
+      this.#names.require("step", "exactlyOnce", exactlyOnce);
+      this.#names.require("step", "steps", Object.keys(steps));
+      this.#names.require("callback", "callbacks", Object.keys(callbacks));
     } else await this.#try(undisturbed, parseSchedule(only));
     return {
       schedules: this.#schedules,
@@ -163,16 +164,6 @@ class Exploration {
       calls: callsOf(undisturbed),
       repeated: [...this.#repeated.values()],
     };
-  }
-
-  /** A rule for a step that no run has holds nothing: a name that is mistyped must not look like a test that passes. */
-  #requireStepsOf(field: string, names: readonly string[]): void {
-    const unknown = names.find((name) => !this.#stepNames.has(name));
-    if (unknown === undefined) return;
-    const ran = [...this.#stepNames].map((name) => JSON.stringify(name)).join(", ") || "none that has a name";
-    throw optionsError(
-      `${field} has ${JSON.stringify(unknown)}, and no run had such a step; its steps were ${ran}`,
-    );
   }
 
   /** Every fault at every call. Gives the calls that each run made after its fault. */
@@ -245,7 +236,7 @@ class Exploration {
       bodyStarts: this.#bodyStarts,
       keepsTimeline,
     });
-    for (const { name } of facts.bodies.values()) if (name !== undefined) this.#stepNames.add(name);
+    this.#names.take(facts);
     return facts;
   }
 

@@ -3,7 +3,7 @@
 import type { LogEntry } from "@tidemark/protocol";
 import type { DurableClient } from "@tidemark/runtime";
 import { type ExecutionStore, wholeLog } from "@tidemark/store";
-import { treeOf } from "./explored-facts.js";
+import { callbackNameOf, treeOf } from "./explored-facts.js";
 import type { CallbackAnswer } from "./explored-world.js";
 import type { VirtualClock } from "./virtual-clock.js";
 
@@ -45,7 +45,7 @@ export class Callbacks {
     const tree = treeOf({ head, entries: await wholeLog(store, executionId) });
     for (const { update } of started) {
       const operation = tree.get(update?.Id ?? "");
-      const name = operation?.Name ?? tree.get(operation?.ParentId ?? "")?.Name;
+      const name = callbackNameOf(operation, tree);
       const answer = name === undefined ? undefined : answers[name];
       const callbackId = operation?.CallbackDetails?.CallbackId;
       if (answer !== undefined && callbackId !== undefined) this.answer(callbackId, answer);

@@ -297,6 +297,21 @@ describe("assertDeterministic", () => {
     await expect(assertDeterministic(counting)).rejects.toMatchObject({ code: "TIDEMARK_HISTORY_DIVERGED" });
   });
 
+  it.each([
+    [
+      "steps",
+      { steps: { shp: () => 1 } },
+      'steps has "shp", and no run had such a step; its steps were "reserve", "ship"',
+    ],
+    ["callbacks", { callbacks: { cb: {} } }, 'callbacks has "cb", and no run had such a callback'],
+  ])("refuses a name in %s that no run had", async (_field, options, message) => {
+    const assertion = assertDeterministic(handlerOf(recorded), { runs: 1, ...options });
+    await expect(assertion).rejects.toMatchObject({
+      code: "TIDEMARK_EXPLORE_OPTIONS",
+      message: expect.stringContaining(message),
+    });
+  });
+
   it("refuses no runs", async () => {
     await expect(assertDeterministic(handlerOf(recorded), { runs: 0 })).rejects.toMatchObject({
       code: "TIDEMARK_EXPLORE_OPTIONS",
