@@ -208,10 +208,8 @@ export async function inputItem(stored: StoredHead, input: string): Promise<Item
 }
 
 export function entryItem(stored: StoredHead, sequence: number, text: string): Item | Promise<Item> {
-  const item: Item = {
-    ...itemKey(stored.head.executionId, entrySortKey(stored.generation, sequence)),
-    ...ttlOf(stored.head),
-  };
+  const item = itemKey(stored.head.executionId, entrySortKey(stored.generation, sequence));
+  item.ttl = ttlOf(stored.head).ttl;
   const put = (entry: AttributeValue): Item => {
     item.e = entry;
     return item;

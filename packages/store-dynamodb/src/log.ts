@@ -37,7 +37,7 @@ import {
 import type { KnownExecutions } from "./known-executions.js";
 import type { Requests } from "./requests.js";
 import { corruptError, entryTooLargeError, errorOf } from "./store-errors.js";
-import { type Item, textOf } from "./text-attribute.js";
+import { type Item, isLongerThan, textOf } from "./text-attribute.js";
 
 /** 10 KB below an item's 400 KB: keys take at most 3 KB (source: DynamoDB limits), other attributes 50 bytes. */
 export const MAX_ENTRY_BYTES = 390 * 1024;
@@ -58,9 +58,8 @@ export class Log {
   async append(executionId: string, entry: LogEntry): Promise<{ appended: boolean; existing?: LogEntry }> {
     const { sequence } = entry;
     const text = encodeEntry(entry);
-    const bytes = Buffer.byteLength(text);
-    if (bytes > MAX_ENTRY_BYTES)
-      throw entryTooLargeError(this.#context.tableName, sequence, bytes, MAX_ENTRY_BYTES);
+    if (isLongerThan(text, MAX_ENTRY_BYTES))
+      throw entryTooLargeError(this.#context.tableName, sequence, Buffer.byteLength(text), MAX_ENTRY_BYTES);
     if (sequence < 1) return { appended: false };
     const stored =
       this.#knownAfterPrevious(executionId, sequence) ?? (await this.#afterPrevious(executionId, sequence));

@@ -23,9 +23,10 @@ import {
   TransactWriteItemsCommand,
   type WriteRequest,
 } from "@aws-sdk/client-dynamodb";
+import { Attempts } from "./attempts.js";
 import { closedError, isConditionFailure, isPassing, storeError } from "./store-errors.js";
 import type { Item } from "./text-attribute.js";
-import { after, monotonicMs, onNextTurn, random, uniqueToken } from "./turn.js";
+import { after, monotonicMs, random, uniqueToken } from "./turn.js";
 
 interface RequestsOptions {
   readonly client: DynamoDBClient;
@@ -34,6 +35,11 @@ interface RequestsOptions {
 }
 
 type WithoutTable<T> = Omit<T, "TableName">;
+
+/** A condition failed, and this is what is there. */
+interface Refused {
+  readonly found: Item | undefined;
+}
 
 /** One item's part in a transaction that failed. */
 export interface FailedPart {
@@ -55,7 +61,7 @@ export class Requests {
   readonly client: DynamoDBClient;
   readonly tableName: string;
   readonly #retryTimeoutMs: number;
-  readonly #running = new Set<AbortController>();
+  readonly #attempts = new Attempts();
   readonly #wakeUps = new Set<() => void>();
   #isAborted = false;
 
@@ -68,7 +74,7 @@ export class Requests {
   /** Ends what is under way with `TIDEMARK_STORE_CLOSED`, and all that follows. */
   abort(): void {
     this.#isAborted = true;
-    for (const controller of this.#running) controller.abort();
+    this.#attempts.abortAll();
     for (const wakeUp of this.#wakeUps) wakeUp();
   }
 
@@ -78,25 +84,23 @@ export class Requests {
   }
 
   /** `undefined`: written. Else the condition failed, and this is what is there. */
-  async put(input: WithoutTable<PutItemCommandInput>): Promise<{ found: Item | undefined } | undefined> {
+  put(input: WithoutTable<PutItemCommandInput>): Promise<Refused | undefined> {
     const command = new PutItemCommand({
       ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       ...input,
       TableName: this.tableName,
     });
-    return conditional(this.run("PutItem", (options) => this.client.send(command, options)));
+    return this.run("PutItem", (options) => this.client.send(command, options)).then(written, foundOf);
   }
 
   /** As {@link put}. */
-  async delete(
-    input: WithoutTable<DeleteItemCommandInput>,
-  ): Promise<{ found: Item | undefined } | undefined> {
+  delete(input: WithoutTable<DeleteItemCommandInput>): Promise<Refused | undefined> {
     const command = new DeleteItemCommand({
       ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       ...input,
       TableName: this.tableName,
     });
-    return conditional(this.run("DeleteItem", (options) => this.client.send(command, options)));
+    return this.run("DeleteItem", (options) => this.client.send(command, options)).then(written, foundOf);
   }
 
   /** `undefined`: written. Else what was found, part by part. */
@@ -170,37 +174,26 @@ export class Requests {
     send: (options: { abortSignal: AbortSignal }) => Promise<T>,
     indexName?: string,
   ): Promise<T> {
-    const asked = { action, tableName: this.tableName, indexName };
     const startedMs = monotonicMs();
     for (let attempt = 0; ; attempt++) {
       if (this.#isAborted) throw closedError(this.tableName);
+      // Twice as long each time: what is slow, here or there, must not be asked ever more and never waited for.
+      const controller = this.#attempts.begin(ATTEMPT_TIMEOUT_MS * 2 ** attempt);
+      let failure: unknown;
       try {
-        // Twice as long each time: what is slow, here or there, must not be asked ever more and never waited for.
-        return await this.#attempt(send, ATTEMPT_TIMEOUT_MS * 2 ** attempt);
+        return await send({ abortSignal: controller.signal });
       } catch (error) {
-        if (this.#isAborted) throw closedError(this.tableName);
-        if (isConditionFailure(error)) throw error;
-        const delayMs = delayOf(attempt);
-        const isInTime = monotonicMs() + delayMs - startedMs <= this.#retryTimeoutMs;
-        if (!isInTime || !isPassing(error)) throw storeError(error, asked);
-        await this.#pause(delayMs);
+        failure = error;
+      } finally {
+        this.#attempts.end(controller);
       }
-    }
-  }
-
-  async #attempt<T>(
-    send: (options: { abortSignal: AbortSignal }) => Promise<T>,
-    timeoutMs: number,
-  ): Promise<T> {
-    const controller = new AbortController();
-    this.#running.add(controller);
-    // An answer that has come while the event loop was held up is taken before: timers are first to run.
-    const cancel = after(timeoutMs, () => onNextTurn(() => controller.abort()));
-    try {
-      return await send({ abortSignal: controller.signal });
-    } finally {
-      cancel();
-      this.#running.delete(controller);
+      if (this.#isAborted) throw closedError(this.tableName);
+      if (isConditionFailure(failure)) throw failure;
+      const delayMs = delayOf(attempt);
+      const isInTime = monotonicMs() + delayMs - startedMs <= this.#retryTimeoutMs;
+      if (!isInTime || !isPassing(failure))
+        throw storeError(failure, { action, tableName: this.tableName, indexName });
+      await this.#pause(delayMs);
     }
   }
 
@@ -238,14 +231,11 @@ function delayOf(attempt: number): number {
   return Math.round(Math.min(FIRST_DELAY_MS * 2 ** attempt, MAX_DELAY_MS) * (0.5 + random() / 2));
 }
 
-async function conditional(sent: Promise<unknown>): Promise<{ found: Item | undefined } | undefined> {
-  try {
-    await sent;
-    return undefined;
-  } catch (error) {
-    if (!isConditionFailure(error)) throw error;
-    return { found: (error as { Item?: Item }).Item };
-  }
+function written(): undefined {}
+
+function foundOf(error: unknown): Refused {
+  if (!isConditionFailure(error)) throw error;
+  return { found: (error as { Item?: Item }).Item };
 }
 
 function chunks<T>(all: readonly T[], size: number): T[][] {

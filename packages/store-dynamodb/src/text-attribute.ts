@@ -41,9 +41,13 @@ interface WellFormed {
 export function textAttribute(text: string, beside: Item): AttributeValue | Promise<AttributeValue> {
   if (!(text as unknown as WellFormed).isWellFormed())
     return { B: tagged(UTF16, Buffer.from(text, "utf16le")) };
-  const bytes = Buffer.byteLength(text);
-  if (bytes < COMPRESS_FROM_BYTES) return { S: text };
-  return compressed(text, bytes, itemBytes(beside));
+  if (!isLongerThan(text, COMPRESS_FROM_BYTES)) return { S: text };
+  return compressed(text, Buffer.byteLength(text), itemBytes(beside));
+}
+
+/** In UTF-8. What is short is not counted: a code unit takes at most three bytes. */
+export function isLongerThan(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }
 
 async function compressed(text: string, bytes: number, besideBytes: number): Promise<AttributeValue> {

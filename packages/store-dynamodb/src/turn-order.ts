@@ -11,18 +11,15 @@ import { onNextTurn } from "./turn.js";
 export type Concern = readonly string[] | "everything";
 
 export class TurnOrder {
-  /** The last call of this turn for each execution. None of them rejects. */
+  /** The last call of this turn for each execution. */
   readonly #last = new Map<string, Promise<unknown>>();
   #lastOfEverything: Promise<unknown> | undefined;
   #isScheduled = false;
 
   run<T>(concern: Concern, work: () => Promise<T>): Promise<T> {
-    const before = this.#before(concern);
-    const done = before.length === 0 ? work() : Promise.all(before).then(work);
-    this.#remember(
-      concern,
-      done.catch(() => {}),
-    );
+    const before = this.#isScheduled ? this.#before(concern) : [];
+    const done = before.length === 0 ? work() : Promise.allSettled(before).then(work);
+    this.#remember(concern, done);
     return done;
   }
 
@@ -41,10 +38,12 @@ export class TurnOrder {
     }
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    onNextTurn(() => {
-      this.#isScheduled = false;
-      this.#last.clear();
-      this.#lastOfEverything = undefined;
-    });
+    onNextTurn(this.#forget);
   }
+
+  readonly #forget = (): void => {
+    this.#isScheduled = false;
+    this.#last.clear();
+    this.#lastOfEverything = undefined;
+  };
 }

@@ -19,6 +19,12 @@ export function after(delayMs: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
+/** Runs `callback` once after `delayMs`, if the process runs for other reasons until then. Gives the function that cancels it. */
+export function afterIfAlive(delayMs: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, delayMs).unref();
+  return () => clearTimeout(timer);
+}
+
 /** Runs `callback` every `intervalMs` while the process runs for other reasons; gives the function that stops it. */
 export function everyIfAlive(intervalMs: number, callback: () => void): () => void {
   const timer = setInterval(callback, intervalMs).unref();

@@ -1,0 +1,51 @@
+/**
+ * Owns the attempts to get an answer that are under way: each can be aborted, and is, after a time of silence.
+ *
+ * One timer looks after all of them: nearly every attempt is answered long before, and a timer for each would be work
+ * between an answer and the request that follows it.
+ */
+
+import { afterIfAlive, monotonicMs, onNextTurn } from "./turn.js";
+
+export class Attempts {
+  /** Those under way, and until when each may be silent. */
+  readonly #running = new Map<AbortController, number>();
+  #lookAtMs = Number.POSITIVE_INFINITY;
+  #cancelLook: (() => void) | undefined;
+
+  /** Gives what aborts an attempt that may be silent for `timeoutMs`; whoever has its answer says so to `end`. */
+  begin(timeoutMs: number): AbortController {
+    const controller = new AbortController();
+    const untilMs = monotonicMs() + timeoutMs;
+    this.#running.set(controller, untilMs);
+    if (untilMs < this.#lookAtMs) this.#lookIn(timeoutMs, untilMs);
+    return controller;
+  }
+
+  end(controller: AbortController): void {
+    this.#running.delete(controller);
+  }
+
+  abortAll(): void {
+    for (const controller of this.#running.keys()) controller.abort();
+  }
+
+  #lookIn(delayMs: number, atMs: number): void {
+    this.#cancelLook?.();
+    this.#lookAtMs = atMs;
+    // What is under way keeps the process alive by itself.
+    this.#cancelLook = afterIfAlive(delayMs, () => this.#look());
+  }
+
+  #look(): void {
+    const nowMs = monotonicMs();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const [controller, untilMs] of this.#running) {
+      if (untilMs > nowMs) nextMs = Math.min(nextMs, untilMs);
+      // An answer that has come while the event loop was held up is taken before: timers are first to run.
+      else onNextTurn(() => controller.abort());
+    }
+    this.#lookAtMs = nextMs;
+    if (nextMs !== Number.POSITIVE_INFINITY) this.#lookIn(nextMs - nowMs, nextMs);
+  }
+}
