@@ -92,6 +92,7 @@ export class Session implements DurableExecutionClient {
   readonly #head: ExecutionHead;
   readonly #nonce: string;
   readonly #log: FoldedLog;
+  #token = { sequence: 0, text: "" };
   #attempts = 0;
   /** Sent, and not answered yet, or with a failure: it may be in the log. */
   #unanswered: Attempt | undefined;
@@ -133,7 +134,14 @@ export class Session implements DurableExecutionClient {
   }
 
   get token(): string {
-    return checkpointToken(this.executionId, this.epoch, this.#log.nextSequence);
+    const { nextSequence } = this.#log;
+    // Asked for and compared several times for each entry.
+    if (this.#token.sequence !== nextSequence)
+      this.#token = {
+        sequence: nextSequence,
+        text: checkpointToken(this.executionId, this.epoch, nextSequence),
+      };
+    return this.#token.text;
   }
 
   get #state(): ExecutionState {
@@ -446,13 +454,15 @@ export class Session implements DurableExecutionClient {
     this.#unanswered = attempt;
     this.#isAppending = true;
     try {
-      const { appended, existing } = await this.#store.append(this.executionId, entry).catch(failForGood);
+      const { appended, existing } = await this.#store.append(this.executionId, entry);
       this.#unanswered = undefined;
       // Our own write, whose answer was lost, counts (invariant 4).
       if (!appended && (existing?.nonce !== entry.nonce || existing.epoch !== entry.epoch)) {
         this.#isClosed = true;
         return undefined;
       }
+    } catch (error) {
+      failForGood(error);
     } finally {
       this.#isAppending = false;
     }

@@ -6,7 +6,13 @@
  * has been running for long.
  */
 
-import type { DurableExecutionClient, ExecutionHost, Operation, OperationUpdate } from "@tidemark/protocol";
+import type {
+  CheckpointDurableExecutionResponse,
+  DurableExecutionClient,
+  ExecutionHost,
+  Operation,
+  OperationUpdate,
+} from "@tidemark/protocol";
 import { normalizeOperation } from "./normalize.js";
 
 /** The default. Long enough that ordinary steps are one record, short enough for a person who watches. */
@@ -74,14 +80,20 @@ export class Checkpointer {
     const updates = this.#take();
     this.#isInFlight = true;
     this.#isUrgent = this.#pending.length > 0;
-    this.#send(updates).then(
-      (operations) => {
+    const { client, executionArn, onFailed } = this.#options;
+    const request = {
+      DurableExecutionArn: executionArn,
+      CheckpointToken: this.#token,
+      Updates: this.#isRemote ? updates.map(withoutExtensions) : updates,
+    };
+    client.checkpoint(request).then(
+      (response) => {
         this.#isInFlight = false;
-        this.#options.onChanged(operations, updates);
+        this.#answered(response, updates);
       },
       (error: unknown) => {
         this.#isInFlight = false;
-        this.#options.onFailed(error);
+        onFailed(error);
       },
     );
   }
@@ -93,15 +105,11 @@ export class Checkpointer {
     this.#isUrgent = false;
   }
 
-  async #send(updates: OperationUpdate[]): Promise<Operation[]> {
-    const response = await this.#options.client.checkpoint({
-      DurableExecutionArn: this.#options.executionArn,
-      CheckpointToken: this.#token,
-      Updates: this.#isRemote ? updates.map(withoutExtensions) : updates,
-    });
+  #answered(response: CheckpointDurableExecutionResponse, updates: readonly OperationUpdate[]): void {
     if (response.CheckpointToken !== undefined) this.#token = response.CheckpointToken;
     const operations = response.NewExecutionState?.Operations ?? [];
-    return this.#isRemote ? operations.map(normalizeOperation) : (operations as Operation[]);
+    const changed = this.#isRemote ? operations.map(normalizeOperation) : (operations as Operation[]);
+    this.#options.onChanged(changed, updates);
   }
 
   #take(): OperationUpdate[] {

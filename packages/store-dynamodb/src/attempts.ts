@@ -14,9 +14,9 @@ export class Attempts {
   #cancelLook: (() => void) | undefined;
 
   /** Gives what aborts an attempt that may be silent for `timeoutMs`; whoever has its answer says so to `end`. */
-  begin(timeoutMs: number): AbortController {
+  begin(nowMs: number, timeoutMs: number): AbortController {
     const controller = new AbortController();
-    const untilMs = monotonicMs() + timeoutMs;
+    const untilMs = nowMs + timeoutMs;
     this.#running.set(controller, untilMs);
     if (untilMs < this.#lookAtMs) this.#lookIn(timeoutMs, untilMs);
     return controller;

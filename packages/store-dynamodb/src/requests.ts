@@ -175,10 +175,11 @@ export class Requests {
     indexName?: string,
   ): Promise<T> {
     const startedMs = monotonicMs();
+    let nowMs = startedMs;
     for (let attempt = 0; ; attempt++) {
       if (this.#isAborted) throw closedError(this.tableName);
       // Twice as long each time: what is slow, here or there, must not be asked ever more and never waited for.
-      const controller = this.#attempts.begin(ATTEMPT_TIMEOUT_MS * 2 ** attempt);
+      const controller = this.#attempts.begin(nowMs, ATTEMPT_TIMEOUT_MS * 2 ** attempt);
       let failure: unknown;
       try {
         return await send({ abortSignal: controller.signal });
@@ -194,6 +195,7 @@ export class Requests {
       if (!isInTime || !isPassing(failure))
         throw storeError(failure, { action, tableName: this.tableName, indexName });
       await this.#pause(delayMs);
+      nowMs = monotonicMs();
     }
   }
 
