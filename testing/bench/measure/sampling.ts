@@ -35,7 +35,7 @@ const collect = (globalThis as { gc?: Collect }).gc as Collect;
  * No side pays for what another has just left behind. Not a full collection: that makes V8 forget
  * what it has learned, which weighs on whatever runs next.
  */
-function collectYoungGarbage(): void {
+export function collectYoungGarbage(): void {
   collect({ type: "minor" });
 }
 

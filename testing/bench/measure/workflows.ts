@@ -29,11 +29,15 @@ async function stepBody(): Promise<{ value: string }> {
 
 export const STEP_RESULT_JSON = JSON.stringify(stepResult());
 
+export function oneStep(context: WorkflowContext): PromiseLike<unknown> {
+  return context.step("step", stepBody);
+}
+
 /** One step after the other; gives how many milliseconds they took, seen from inside. */
 export function sequentialSteps(count: number): Workflow {
   return async (_event, context) => {
     const startedMs = performance.now();
-    for (let index = 0; index < count; index++) await context.step("step", stepBody);
+    for (let index = 0; index < count; index++) await oneStep(context);
     return performance.now() - startedMs;
   };
 }
