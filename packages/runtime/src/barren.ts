@@ -1,6 +1,6 @@
 /** Owns which invocations count as barren: those that failed and recorded nothing of their own. */
 
-import type { BarrenRun, InvocationEnd, LogEntry, LogRecord } from "@tidemark/protocol";
+import type { BarrenRun, ExecutionHead, InvocationEnd, LogEntry, LogRecord } from "@tidemark/protocol";
 
 /** Type of the error with which a worker that stops ends its invocations. */
 export const WORKER_STOPPED = "TIDEMARK_WORKER_STOPPED";
@@ -9,6 +9,15 @@ export const WORKER_STOPPED = "TIDEMARK_WORKER_STOPPED";
 export const EMPTY_LOG: BarrenRun = { count: 0, isOpen: true };
 
 const PROGRESS: BarrenRun = { count: 0, isOpen: false };
+
+/** How the invocation before ended: one that has not said so has died with its process. */
+export function previousInvocation(
+  { lastInvocation }: ExecutionHead,
+  died: Omit<InvocationEnd, "error">,
+): InvocationEnd {
+  const ErrorMessage = "the process ended or lost its lease during the invocation";
+  return lastInvocation ?? { ...died, error: { ErrorType: "Runtime.ExitError", ErrorMessage } };
+}
 
 /** A worker that stops hands over: neither the steps nor the invocation have failed. */
 export function wasHandedOver(end: InvocationEnd): boolean {

@@ -39,7 +39,7 @@ import {
   plainPayloads,
   settleKey,
 } from "@tidemark/store";
-import { wasHandedOver } from "./barren.js";
+import { previousInvocation, wasHandedOver } from "./barren.js";
 import type { Clock } from "./clock.js";
 import { entryParts } from "./entry-parts.js";
 import { FoldedLog } from "./folded-log.js";
@@ -210,7 +210,8 @@ export class Session implements DurableExecutionClient {
     this.#inboxCount = loaded.head.inboxCount;
     if (this.epoch === 1) return { kind: "ready" };
     const nowMs = this.#clock.nowMs();
-    const previous = this.#previousInvocation(loaded.head, nowMs);
+    const died = { epoch: this.epoch - 1, startedAtMs: this.#state.nowMs, endedAtMs: nowMs };
+    const previous = previousInvocation(loaded.head, died);
     if (this.#isClosed) return { kind: "closed", previous };
     const hasFailed = previous.error !== undefined;
     const isFailure = hasFailed && !wasHandedOver(previous);
@@ -248,20 +249,6 @@ export class Session implements DurableExecutionClient {
       nowMs,
     );
     if (!isRejection(transition)) this.#log.lookAhead(transition);
-  }
-
-  /** An invocation that has not said how it ended has died with its process. */
-  #previousInvocation(head: ExecutionHead, nowMs: number): InvocationEnd {
-    if (head.lastInvocation !== undefined) return head.lastInvocation;
-    return {
-      epoch: this.epoch - 1,
-      startedAtMs: this.#state.nowMs,
-      endedAtMs: nowMs,
-      error: {
-        ErrorType: "Runtime.ExitError",
-        ErrorMessage: "the process ended or lost its lease during the invocation",
-      },
-    };
   }
 
   async checkpoint(request: CheckpointDurableExecutionRequest): Promise<CheckpointDurableExecutionResponse> {
