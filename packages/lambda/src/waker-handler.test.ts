@@ -217,11 +217,15 @@ describe("the waker", () => {
     });
   });
 
-  it.each([[{ functions: [] }], [{ concurrency: 0 }], [{ pageSize: 0 }], [{ stopMs: -1 }]])(
-    "refuses %j",
-    (options) => {
-      const create = () => wakerHandler({ store: () => new MemoryStore(), functions: ["main"], ...options });
-      expect(create).toThrow(expect.objectContaining({ code: "TIDEMARK_LAMBDA_OPTIONS" }));
-    },
-  );
+  it.each([
+    [{ functions: [] }],
+    [{ functions: ["main", ""] }],
+    [{ functions: [undefined as never] }],
+    [{ concurrency: 0 }],
+    [{ pageSize: 0 }],
+    [{ stopMs: -1 }],
+  ])("refuses %j", (options) => {
+    const create = () => wakerHandler({ store: () => new MemoryStore(), functions: ["main"], ...options });
+    expect(create).toThrow(expect.objectContaining({ code: "TIDEMARK_LAMBDA_OPTIONS" }));
+  });
 });

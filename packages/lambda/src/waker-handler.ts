@@ -5,7 +5,7 @@
  */
 
 import { type OptionNames, valueText } from "@tidemark/protocol";
-import { type Clock, systemClock } from "@tidemark/runtime";
+import { type Clock, isFunctionName, systemClock } from "@tidemark/runtime";
 import type { ExecutionStore } from "@tidemark/store";
 import { type Invoke, lambdaInvoke } from "./lambda-invoke.js";
 import {
@@ -95,6 +95,12 @@ export function wakerHandler(options: WakerHandlerOptions): WakerHandler {
   if (!Array.isArray(functions) || functions.length === 0)
     throw optionError(
       `functions is ${valueText(functions)}; pass the names of the durable functions to look after`,
+    );
+  // One that no store takes would keep the others from being woken.
+  const noName = functions.findIndex((name) => !isFunctionName(name));
+  if (noName !== -1)
+    throw optionError(
+      `functions[${noName}] is ${valueText(functions[noName])}, which is not a function name; use 1 to 140 of the characters A-Z, a-z, 0-9, _ . : $ and -`,
     );
   const concurrency = wholeNumber("concurrency", options.concurrency ?? 20, 1);
   const pageSize = wholeNumber("pageSize", options.pageSize ?? 100, 1);
