@@ -146,6 +146,31 @@ describe("the server", () => {
     ]);
   });
 
+  it("answers no page in a browser, unless authorize does", async () => {
+    const send = async (url: string) => {
+      const headers = { origin: "https://example.com", "content-type": "text/plain" };
+      const response = await fetch(`${url}/2015-03-31/functions/double/invocations`, {
+        method: "POST",
+        headers,
+        body: '{"n":2}',
+      });
+      return [response.status, await response.json()];
+    };
+    const own = await startApi({
+      functions: { double: { durable: false, handler: async (event: { n: number }) => event.n * 2 } },
+      authorize: () => true,
+    });
+    const authorized = await send(own.url);
+    await own.close();
+
+    expect(await send(rig.url)).toEqual([
+      403,
+      expect.objectContaining({ message: "the request is not authorized" }),
+    ]);
+    expect((await rig.store.list({ limit: 1 })).heads).toEqual([]);
+    expect(authorized).toEqual([200, 4]);
+  });
+
   it("runs handlers of ours in its process, without HTTP", async () => {
     const handler = withDurableExecution(async (event: { n: number }, context) => {
       await context.wait({ seconds: 5 });

@@ -48,7 +48,7 @@ export interface DurableApiOptions {
   readonly functions?: Readonly<Record<string, FunctionToRun>> | undefined;
   /**
    * Whether a request may be answered. It sees the request with its headers; a body that it reads must be of a
-   * `clone()`. Default: **everything is answered**, and no signature is verified.
+   * `clone()`. Default: **everything is answered** but what pages in a browser send, and no signature is verified.
    */
   readonly authorize?: ((request: Request) => boolean | Promise<boolean>) | undefined;
   /** How long an execution that is started here may take. Default 366 days. */
@@ -170,8 +170,8 @@ class ApiServer implements DurableApi {
 
   async fetch(request: Request): Promise<Response> {
     try {
-      const { authorize } = this.#options;
-      if (authorize !== undefined && (await authorize(request)) !== true) {
+      const { authorize = isFromNoPage } = this.#options;
+      if ((await authorize(request)) !== true) {
         throw new ApiError("AccessDeniedException", "the request is not authorized");
       }
       return await this.#answer(request);
@@ -333,6 +333,14 @@ class ApiServer implements DurableApi {
     }
     return {};
   }
+}
+
+/**
+ * Any page that somebody opens in a browser may send requests to this machine, and browsers say so. No SDK of AWS
+ * outside of a browser does. Source: Fetch standard, "Origin" header.
+ */
+function isFromNoPage({ headers }: Request): boolean {
+  return !headers.has("origin");
 }
 
 /** Options that are the worker's own, if they are given. */
