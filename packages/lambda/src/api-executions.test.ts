@@ -9,6 +9,8 @@ import {
   SendDurableExecutionCallbackSuccessCommand,
   StopDurableExecutionCommand,
 } from "@aws-sdk/client-lambda";
+import { DurableClient } from "@tidemark/runtime";
+import { MemoryPayloadStore, MemoryStore, Payloads } from "@tidemark/store";
 import { type ApiRig, apiError, checkpoint, invoke, startApi, step } from "../../../testing/managed/api-rig";
 
 const ARN = "arn:tidemark:durable:local:0:function:manual/durable-execution";
@@ -106,6 +108,41 @@ describe("what is known of executions", () => {
         rig.client.send(new GetDurableExecutionHistoryCommand({ DurableExecutionArn, Marker: "forged" })),
       ),
     ).toMatchObject({ name: "InvalidParameterValueException" });
+  });
+
+  it("is told with the payloads of a page only read for that page", async () => {
+    let reads = 0;
+    class CountingStore extends MemoryPayloadStore {
+      override get(key: string): Promise<Uint8Array | undefined> {
+        reads += 1;
+        return super.get(key);
+      }
+    }
+    const objects = new CountingStore({ nowMs: () => 0 });
+    const own = await startApi({
+      store: new MemoryStore({ payloads: new Payloads({ store: objects, inlineLimitBytes: 10 }) }),
+    });
+    const { input, answer } = await own.begin("one");
+    const steps = Array.from({ length: 20 }, (_, n) =>
+      step(String(n + 1), "SUCCEED", `"a long result ${n}"`),
+    );
+    await checkpoint(own, input, input.CheckpointToken, steps);
+    answer({ Status: "SUCCEEDED" });
+    await new DurableClient({ store: own.store }).result(input.DurableExecutionArn);
+    reads = 0;
+    const { Events = [], NextMarker } = await own.client.send(
+      new GetDurableExecutionHistoryCommand({
+        DurableExecutionArn: input.DurableExecutionArn,
+        MaxItems: 5,
+        ReverseOrder: true,
+      }),
+    );
+    await own.close();
+
+    expect(Events.map(({ StepSucceededDetails }) => StepSucceededDetails?.Result?.Payload)).toContain(
+      '"a long result 19"',
+    );
+    expect([Events.length, NextMarker === undefined, reads <= 6]).toEqual([5, false, true]);
   });
 
   it("is listed by function, status, name and time, in pages", async () => {

@@ -297,15 +297,20 @@ class ApiServer implements DurableApi {
     const isReversed = query.get("ReverseOrder") === "true";
     const items = itemsOf(query.get("MaxItems"));
     const list = isReversed ? "reversed" : "history";
-    const after = readMarker(list, query.get("Marker"));
-    const events = await this.#client.history(arn, { payloads: hasData });
     // By the id of an event, and not by its place: the history may have grown.
-    const rest = events.filter(({ EventId }) => isBeyond(EventId, after, isReversed));
-    if (isReversed) rest.reverse();
-    const { name, executionId: id } = await this.#client.describe(arn);
-    const shown = rest.map((event) => wireEvent(event, { id, name: name ?? id, hasData }));
+    const after = readMarker(list, query.get("Marker"));
+    const events = await this.#client.history(arn, {
+      payloads: hasData,
+      newestFirst: isReversed,
+      // One more than the page has, to know whether there is another page.
+      limit: items + 1,
+      ...(after === undefined ? {} : { afterEventId: after }),
+    });
+    const id = executionIdOf(arn);
+    const name = (await this.#options.store.head(id))?.name ?? id;
+    const shown = events.map((event) => wireEvent(event, { id, name, hasData }));
     const { page, next } = pageOf(shown, 0, { items, bytes: MAX_PAGE_BYTES });
-    const last = (rest[page.length - 1] as HistoryEvent | undefined)?.EventId ?? 0;
+    const last = (events[page.length - 1] as HistoryEvent | undefined)?.EventId ?? 0;
     return { Events: page, ...(next === undefined ? {} : { NextMarker: marker(list, last) }) };
   }
 
@@ -348,11 +353,6 @@ function workerOptions(options: DurableApiOptions): Partial<WorkerOptions> {
   const { concurrency, leaseMs, maxBarrenInvocations, drainMs, onThrown } = options;
   const given = Object.entries({ concurrency, leaseMs, maxBarrenInvocations, drainMs, onThrown });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
-}
-
-function isBeyond(id: number, after: number | undefined, isReversed: boolean): boolean {
-  if (after === undefined) return true;
-  return isReversed ? id < after : id > after;
 }
 
 function answer(body: object): Response {

@@ -55,6 +55,12 @@ export interface HistoryOptions {
    * `Large: { bytes, summary }` of those elsewhere. Default `true`.
    */
   readonly payloads?: boolean;
+  /** Default: oldest first. */
+  readonly newestFirst?: boolean;
+  /** Events that follow the one with this `EventId`, in the order asked for. Default: from the first. */
+  readonly afterEventId?: number;
+  /** How many events at most; only their payloads are read. Default: all. */
+  readonly limit?: number;
 }
 
 interface OptionsOf {
@@ -69,7 +75,7 @@ const NAMES: { readonly [Call in keyof OptionsOf]: OptionNames<OptionsOf[Call]> 
   DurableClient: { store: true, clock: true },
   start: { input: true, inputJson: true, name: true, timeout: true, retention: true },
   result: { timeoutMs: true },
-  history: { payloads: true },
+  history: { payloads: true, newestFirst: true, afterEventId: true, limit: true },
   list: {
     functionName: true,
     status: true,

@@ -43,7 +43,7 @@ import {
 import { type Clock, systemClock } from "./clock.js";
 import { describe, type ExecutionDescription, readable } from "./description.js";
 import { fenceOff } from "./fence.js";
-import { readHistory } from "./history-payloads.js";
+import { partOf, readHistory } from "./history-payloads.js";
 import { LookAgain } from "./look-again.js";
 import { isFunctionName } from "./registration.js";
 import { requireStore } from "./require-store.js";
@@ -181,7 +181,7 @@ export class DurableClient {
     const id = executionIdOf(executionId);
     const head = await this.#head(id);
     const events = historyOf(head, await wholeLog(this.#store, id));
-    return readHistory(events, options.payloads === false ? undefined : this.#payloads);
+    return readHistory(partOf(events, options), options.payloads === false ? undefined : this.#payloads);
   }
 
   /**

@@ -1,6 +1,7 @@
-/** Owns how the events of a history get their payloads. */
+/** Owns which events of a history are given, and how they get their payloads. */
 
 import { type ErrorObject, type HistoryEvent, isStandIn, type PayloadReader } from "@tidemark/protocol";
+import type { HistoryOptions } from "./client-options.js";
 import { type LargePayload, largePayload } from "./description.js";
 
 /** `Input`, `Result` or `Error` of an event. */
@@ -9,6 +10,17 @@ interface EventPayload {
   Truncated?: boolean;
   /** Tidemark: of one that is kept outside of the log and was not read. */
   Large?: LargePayload;
+}
+
+/** The events that are asked for, in the order that is. */
+export function partOf(
+  events: readonly HistoryEvent[],
+  { newestFirst = false, afterEventId, limit }: HistoryOptions,
+): readonly HistoryEvent[] {
+  const inOrder = newestFirst ? events.toReversed() : events;
+  const isBeyond = ({ EventId }: HistoryEvent): boolean =>
+    afterEventId === undefined || (newestFirst ? EventId < afterEventId : EventId > afterEventId);
+  return inOrder.filter(isBeyond).slice(0, limit);
 }
 
 /** The events with the payloads that stand-ins stand for; without a reader, with what is known of those, `Truncated`. */
