@@ -21,8 +21,11 @@ import {
   variableOf,
 } from "./syntax.js";
 
-/** `durable`: runs again on every replay. `body`: runs once, and its result is recorded. */
-type CodeKind = "durable" | "body";
+/**
+ * `durable`: runs again on every replay. `body`: runs once, and its result is recorded. `unknown`: handed on together
+ * with a context, so that it may be either.
+ */
+type CodeKind = "durable" | "body" | "unknown";
 
 /** A function that the rules care about. */
 export interface Region {
@@ -81,6 +84,8 @@ class DurableCode {
   readonly #sourceCode: SourceCode;
   readonly #regions = new Map<FunctionNode, Region>();
   readonly #contexts = new Set<Scope.Variable>();
+  /** Functions of which {@link around} wants to know who calls them: those that call themselves end there. */
+  readonly #asked = new Set<FunctionNode>();
   /** Contexts whose uses have not been followed yet. */
   readonly #open: Scope.Variable[] = [];
 
@@ -93,11 +98,32 @@ class DurableCode {
 
   /** The innermost of the functions around a node that is durable code or a body. */
   around(node: ESTree.Node): Region | undefined {
+    let helper: Region | undefined;
     for (let current: Node | null = (node as Node).parent; current !== null; current = current.parent) {
-      const region = isFunction(current) ? this.#regions.get(current) : undefined;
-      if (region !== undefined) return region;
+      if (!isFunction(current)) continue;
+      const region = this.#regions.get(current);
+      if (region !== undefined) return region.kind === "durable" ? (helper ?? region) : region;
+      if (helper === undefined && this.#isCalledByBodies(current))
+        helper = { kind: "body", node: current, context: undefined, isOperation: true };
     }
     return undefined;
+  }
+
+  /** A function with a name that only bodies call runs as often as they do. */
+  #isCalledByBodies(node: FunctionNode): boolean {
+    if (this.#asked.has(node)) return false;
+    this.#asked.add(node);
+    const named = node.type === "FunctionDeclaration" ? node : node.parent;
+    const [variable] =
+      named.type === "FunctionDeclaration" || named.type === "VariableDeclarator"
+        ? this.#sourceCode.getDeclaredVariables(named)
+        : [];
+    const uses = (variable?.references ?? []).filter(
+      (reference) => reference.isRead() && !isWithin(reference.identifier as Node, node),
+    );
+    const isCalled = uses.map(({ identifier }) => this.around(identifier)?.kind === "body");
+    this.#asked.delete(node);
+    return isCalled.length > 0 && !isCalled.includes(false);
   }
 
   isContext(variable: Scope.Variable | undefined): boolean {
@@ -164,6 +190,10 @@ class DurableCode {
     }
     const called = this.#functionIn(call.callee);
     if (called !== undefined) this.#mark(called, "durable", { contextAt: at, isOperation: false });
+    for (const each of call.arguments) {
+      if (!isFunction(each) || this.#regions.has(each)) continue;
+      this.#regions.set(each, { kind: "unknown", node: each, context: undefined, isOperation: false });
+    }
   }
 
   #takeCallbacks(call: ESTree.SimpleCallExpression, method: string): void {
@@ -248,6 +278,13 @@ class DurableCode {
     this.#contexts.add(own);
     this.#open.push(own);
   }
+}
+
+function isWithin(node: Node, outer: Node): boolean {
+  for (let current: Node | null = node; current !== null; current = current.parent) {
+    if (current === outer) return true;
+  }
+  return false;
 }
 
 /** The call whose function is a member of this name. */

@@ -179,6 +179,7 @@ describe("no-closure-in-durable-operations", () => {
     "let total = 0;\ntotal += await context.step(async () => 1);",
     "await context.step(async () => { let n = 0; n += 1; return n; });",
     "const api = connect();\nawait context.step(async () => api.delete(1));",
+    "const sum = () => { let n = 0; n += 1; return n; };\nawait context.step(async () => sum());",
     "const seen = [];\nfor (const x of xs) seen.push(await context.step(f));",
     "const total = [1].map((x) => { let y = x; y += 1; return y; });\nawait context.wait({ seconds: total[0] });",
   ])("leaves alone %s", (code) => {
@@ -210,6 +211,7 @@ describe("no-non-deterministic-outside-step", () => {
     ["await context.map(xs, async (c) => c.step(`s${performance.now()}`, f));", ["performance.now()"]],
     ["await context.step(`charge-${Date.now()}`, async () => 1);", ["Date.now()"]],
     ["const t = process.hrtime.bigint();", ["process.hrtime.bigint()"]],
+    ["const now = () => Date.now();\nnow();\nawait context.step(async () => now());", ["Date.now()"]],
   ])("reports %s", (code, expected) => {
     says(rule, code, expected.map(changing));
   });
@@ -228,6 +230,10 @@ export const handler = withDurableExecution(async (event, context) => [id(), uui
     "const at = await context.step(async () => Date.now());",
     "const day = new Date(event.at);",
     "const Math = { random: () => 4 };\nconst x = Math.random();",
+    "const now = () => Date.now();\nawait context.step(async () => now());",
+    "function count(n) { return n > 0 ? count(n - 1) : Date.now(); }\nawait context.step(async () => count(3));",
+    "await recorded(context, 'at', async () => Date.now());",
+    "const recorded = (c, name, f) => c.step(name, f);\nawait recorded(context, 'at', async () => Date.now());",
     "await context.step(f, { retryStrategy: () => ({ shouldRetry: Math.random() > 0.5 }) });",
   ])("leaves alone %s", (code) => {
     says(rule, code, []);
@@ -341,6 +347,8 @@ describe("no-non-durable-await", () => {
     "await Promise.race([context.wait({ seconds: 1 }), context.step(f)]);",
     "const later = context.step(f);\nawait Promise.any([later]);",
     "await Promise.all(xs.map(async (x) => context.step(async () => x)));",
+    "const all = [];\nfor (const x of xs) all.push(context.step(async () => x));\nawait Promise.all(all);",
+    "let later;\nif (event) later = context.step(f);\nawait Promise.all([later]);",
     "const group = async () => context.step(f);\nawait group();",
     "await withRetry(context, 'x', async (c) => c.step(f), config);",
     "const answer = await fetch('/');",

@@ -1,10 +1,10 @@
 /** Owns the rule that durable code awaits durable operations only. */
 
-import type { Rule } from "eslint";
+import type { Rule, Scope } from "eslint";
 import type * as ESTree from "estree";
 import { durableCodeOf } from "../durable-code.js";
 import { isDurablePromise, isThenable, typeOf } from "../durable-type.js";
-import { bare, initialValue, nodesOf, variableOf } from "../syntax.js";
+import { bare, initialValue, memberName, type Node, nodesOf, variableOf } from "../syntax.js";
 import { reachingCall } from "../unrepeatable.js";
 
 export const noNonDurableAwait: Rule.RuleModule = {
@@ -27,9 +27,13 @@ export const noNonDurableAwait: Rule.RuleModule = {
         if (each.type !== "Identifier") continue;
         const variable = variableOf(each, sourceCode);
         if (code.isContext(variable)) return true;
-        const value = initialValue(variable);
+        const values = [initialValue(variable), ...(variable?.references ?? []).map(given)];
         // What was awaited is a value, whatever it came from.
-        if (value !== undefined && value.type !== "AwaitExpression" && code.mentionsContext(value))
+        if (
+          values.some(
+            (value) => value != null && value.type !== "AwaitExpression" && code.mentionsContext(value),
+          )
+        )
           return true;
       }
       return false;
@@ -51,3 +55,11 @@ export const noNonDurableAwait: Rule.RuleModule = {
     };
   },
 };
+
+/** What an assignment gives to a variable, or a `push` to the array that it is. */
+function given({ identifier, writeExpr }: Scope.Reference): ESTree.Node | null | undefined {
+  const { parent } = identifier as Node;
+  if (writeExpr != null) return writeExpr;
+  if (parent?.type !== "MemberExpression" || memberName(parent) !== "push") return undefined;
+  return parent.parent.type === "CallExpression" ? parent.parent : undefined;
+}
