@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { type DurableContext, withDurableExecution } from "@tidemark/sdk";
 import { LocalDurableTestRunner } from "./local-durable-test-runner.js";
 import { WaitingOperationStatus } from "./test-types.js";
@@ -416,6 +417,9 @@ describe("a runner", () => {
     expect(() => new LocalDurableTestRunner({ handlerFunction, fakeTimers: true, skipTime: false })).toThrow(
       "fakeTimers",
     );
+    expect(() => new LocalDurableTestRunner({ handlerFunction, startTime: 5 as never })).toThrow(
+      "startTime is 5; pass a valid Date",
+    );
     expect(() => new LocalDurableTestRunner({} as never)).toThrow("handlerFunction is not a function");
     const runner = new LocalDurableTestRunner({ handlerFunction });
     expect(() => runner.registerFunction("function-under-test", async () => 1)).toThrow(
@@ -472,5 +476,14 @@ describe("the environment", () => {
 
     expect(result.getResult()).toEqual(["sleeper", later(60).getTime(), later(60).toISOString()]);
     expect([globalThis.setTimeout, globalThis.Date]).toEqual([realSet, RealDate]);
+  });
+
+  it("lets time stand still for a body that nothing is due beside, also with fake timers", async () => {
+    const body = async (): Promise<string> => {
+      for (let read = 0; read < 20; read++) await readFile(__filename);
+      return new Date().toISOString();
+    };
+    const runner = runnerOf(async (_: unknown, context) => context.step("reads", body), { fakeTimers: true });
+    expect((await runner.run()).getResult()).toBe(START.toISOString());
   });
 });

@@ -276,7 +276,8 @@ function checked<T extends Partial<LocalDurableTestRunnerParameters>>(options: T
   if (options.fakeTimers === true && options.skipTime === false) {
     throw config("fakeTimers are of virtual time; set skipTime to true, or leave fakeTimers out");
   }
-  if (options.startTime !== undefined && Number.isNaN(Number(options.startTime))) {
+  // A date of another realm is one, too.
+  if (options.startTime !== undefined && !Number.isFinite(options.startTime?.getTime?.())) {
     throw config(`startTime is ${valueText(options.startTime)}; pass a valid Date`);
   }
   return options;

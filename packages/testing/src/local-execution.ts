@@ -151,7 +151,7 @@ export class LocalExecution {
       if (isTerminal(head.status)) return this.#log?.ended(head);
       const nextDueMs = await this.#runDue();
       if (this.#active.size === 0) await this.#whenIdle(head, nextDueMs);
-      else await this.#whileRunning(nextDueMs);
+      else await this.#whileRunning(head, nextDueMs);
     }
   }
 
@@ -221,7 +221,7 @@ export class LocalExecution {
     if (cause?.code === "TIDEMARK_OUTPUT") this.abort(error);
   }
 
-  async #whileRunning(nextDueMs: number | undefined): Promise<void> {
+  async #whileRunning(head: ExecutionHead, nextDueMs: number | undefined): Promise<void> {
     const clock = this.#virtual;
     if (clock === undefined) return this.#sleepUntil(nextDueMs);
     if (!this.#isLoose() || !this.#isTestWaiting()) return this.#news.promise;
@@ -233,7 +233,11 @@ export class LocalExecution {
     this.#mayBeWaking = false;
     if (this.#endAdvances()) return;
     if (this.#track.released !== this.#released) return this.#letTestAct();
-    const target = this.#reachable(soonest(nextDueMs, clock.nextTimerMs));
+    const soonestMs = soonest(nextDueMs, clock.nextTimerMs);
+    // Renewals of the lease, centuries away, are nothing to wait for: a body that is left alone ends in its own time.
+    const target = this.#reachable(
+      soonestMs !== undefined && soonestMs <= head.timeoutAtMs ? soonestMs : undefined,
+    );
     if (target === undefined) return this.#news.promise;
     clock.moveTo(target);
     this.#mayBeWaking = true;
