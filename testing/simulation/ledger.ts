@@ -94,6 +94,8 @@ export class Book {
   readonly bodyRuns = new Map<string, number>();
   readonly accepted = new Map<string, number>();
   readonly pointers: string[] = [];
+  /** Those that it may have lost, as its root has been purged: objects that it still uses are kept, if it was open then. */
+  readonly doubtful = new Set<string>();
   shown: OwnWrite | undefined;
   readonly #timers: DueQueue<ModelTimer>;
   #order = 0;
@@ -177,6 +179,11 @@ export class Ledger {
     return (this.#references.get(key) ?? 0) > 0;
   }
 
+  /** The root of its tree is gone, and something that the root had invoked, and that is still there, points at it. */
+  isLeftBehind(key: string): boolean {
+    return [...this.books.values()].some(({ isPurged, doubtful }) => !isPurged && doubtful.has(key));
+  }
+
   /** Takes in what has happened. */
   take(observation: Observation): void {
     const { executionId } = observation;
@@ -225,6 +232,8 @@ export class Ledger {
       this.#point(begun, head);
       return;
     }
+    // What has been stopped may go on: why it was stopped is then in the head no more.
+    if (isTerminal(book.head.status)) this.#unpoint(book, [book.head.result, book.head.error]);
     book.head = head;
     if (by.call === "resume") book.isKnownStopped = false;
     if (isTerminal(head.status)) {
@@ -237,15 +246,30 @@ export class Ledger {
   #forget(executionId: string): void {
     for (const book of this.books.values()) {
       if (book.executionId !== executionId && !book.executionId.startsWith(`${executionId}~`)) continue;
-      for (const key of book.pointers.splice(0))
+      for (const key of book.pointers.splice(0)) {
         this.#references.set(key, (this.#references.get(key) as number) - 1);
+        book.doubtful.add(key);
+      }
+    }
+  }
+
+  #unpoint(book: Book, value: unknown): void {
+    for (const key of pointersIn(value)) {
+      const at = book.pointers.indexOf(key);
+      if (at === -1) continue;
+      book.pointers.splice(at, 1);
+      this.#references.set(key, (this.#references.get(key) as number) - 1);
     }
   }
 
   #point(book: Book, value: unknown): void {
     const [root = ""] = book.executionId.split("~");
-    if (this.books.get(root)?.isPurged === true) return;
+    const isLost = this.books.get(root)?.isPurged === true;
     for (const key of pointersIn(value)) {
+      if (isLost) {
+        book.doubtful.add(key);
+        continue;
+      }
       book.pointers.push(key);
       this.#references.set(key, (this.#references.get(key) ?? 0) + 1);
     }
