@@ -423,9 +423,11 @@ export class OperationContext implements DurableContext {
 }
 
 /** `(name, fn, config)` from `(fn, config)` or `(name, fn, config)`. */
+/** `args` belongs to the call, and becomes the answer. */
 function withName(operation: string, args: unknown[]): unknown[] {
-  if (typeof args[0] === "function") return [undefined, ...args];
-  return [readName(operation, args[0]), ...args.slice(1)];
+  if (typeof args[0] === "function") args.unshift(undefined);
+  else args[0] = readName(operation, args[0]);
+  return args;
 }
 
 function requireSerdes(operation: string, field: string, serdes: unknown, name: string | undefined): void {
