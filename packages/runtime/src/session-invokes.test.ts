@@ -51,6 +51,30 @@ describe("a chained invoke", () => {
     });
   });
 
+  it("is one of thousands that are started with as many requests at a time as a store can answer", async () => {
+    await run.store.registerFunctions(["child"]);
+    let underWay = 0;
+    let most = 0;
+    const store = storeWith(run.store, {
+      async start(execution) {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        const started = await run.store.start(execution);
+        underWay -= 1;
+        return started;
+      },
+    });
+    const session = await openSession(store);
+    const ids = Array.from({ length: 2000 }, (_, index) => String(index + 1));
+    await send(
+      session,
+      ids.map((Id) => ({ ...invoke, Id })),
+    );
+
+    expect(most).toBe(32);
+    expect(await run.store.head("main.one~2000")).toMatchObject({ status: "PENDING" });
+  });
+
   it("of a name that no function can have fails, without asking the store for it", async () => {
     const hasFunction = jest.fn(async () => false);
     const session = await openSession(storeWith(run.store, { hasFunction }));

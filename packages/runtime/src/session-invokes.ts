@@ -1,4 +1,4 @@
-/** Owns how the execution of a chained invoke is started. Its id is derived: starting it twice is harmless. */
+/** Owns how the executions of chained invokes are started. Their ids are derived: starting one twice is harmless. */
 
 import { type ChainedInvokeDetails, childExecutionId, type ExecutionHead } from "@tidemark/protocol";
 import { type ExecutionStore, settleKey } from "@tidemark/store";
@@ -13,8 +13,24 @@ interface ChainedInvoke {
   readonly nowMs: number;
 }
 
+/** Below the 50 sockets of an AWS client: of thousands at a time most would wait for one until they seem unanswered. */
+const MAX_CONCURRENT = 32;
+
+/** Starts the children, so many at a time as a store can answer. The first failure fails all. */
+export async function startChildren(
+  store: ExecutionStore,
+  parent: ExecutionHead,
+  invokes: readonly ChainedInvoke[],
+): Promise<void> {
+  const left = invokes.values();
+  const lane = async (): Promise<void> => {
+    for (const invoke of left) await startChild(store, parent, invoke);
+  };
+  await Promise.all(Array.from({ length: MAX_CONCURRENT }, lane));
+}
+
 /** Starts the child, or posts to the parent's inbox that nobody has the function. */
-export async function startChild(
+async function startChild(
   store: ExecutionStore,
   parent: ExecutionHead,
   { operationId, details, nowMs }: ChainedInvoke,

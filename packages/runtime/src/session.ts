@@ -45,7 +45,7 @@ import { entryParts } from "./entry-parts.js";
 import { FoldedLog } from "./folded-log.js";
 import { endsContext, isInvoke, settles } from "./record-kinds.js";
 import { failForGood, superseded } from "./session-errors.js";
-import { startChild } from "./session-invokes.js";
+import { startChildren } from "./session-invokes.js";
 import { SessionPayloads } from "./session-payloads.js";
 import { SessionSnapshots, type SnapshotOptions } from "./session-snapshots.js";
 
@@ -484,13 +484,12 @@ export class Session implements DurableExecutionClient {
     return { entry, transition };
   }
 
-  /** Starts the executions of chained invokes. Their ids are derived: starting one twice is harmless. */
   async #startChildren(operationIds: readonly string[]): Promise<void> {
     const nowMs = this.#clock.nowMs();
-    const start = async (operationId: string): Promise<void> => {
+    const invokes = operationIds.flatMap((operationId) => {
       const details = this.#state.operations.get(operationId)?.ChainedInvokeDetails;
-      if (details !== undefined) await startChild(this.#store, this.#head, { operationId, details, nowMs });
-    };
-    await Promise.all(operationIds.map(start));
+      return details === undefined ? [] : [{ operationId, details, nowMs }];
+    });
+    await startChildren(this.#store, this.#head, invokes);
   }
 }
