@@ -75,6 +75,18 @@ it.each([
   ["fewer than no schedules", { singles: -1 }, "singles is"],
   ["a part of a pair", { pairs: 1.5 }, "pairs is"],
   ["no lease", { leaseMs: 0 }, "leaseMs is"],
+  ["a lease of days", { leaseMs: 86_400_000 }, "leaseMs is"],
+  ["no kind at all", { kinds: [] }, "kinds is []"],
+  ["a kind that is not in an array", { kinds: "crash-after" as never }, 'kinds is "crash-after"'],
+  ["a schedule that is no text", { only: 7 as never }, 'only has "7"'],
+  ["a stand-in that is none", { steps: { charge: 1 as never } }, "steps.charge is 1; pass a function"],
+  [
+    "a function that is none",
+    { functions: { pay: {} as never } },
+    "functions.pay is {}; pass a wrapped handler",
+  ],
+  ["an answer before its time", { callbacks: { ok: { afterMs: -1 } } }, "callbacks.ok.afterMs is -1"],
+  ["an answer that JSON cannot carry", { callbacks: { ok: { result: 1n } } }, "callbacks.ok.result is 1n"],
   [
     "a rule for a step that no run has",
     { pairs: 0, exactlyOnce: ["chrge"] },
@@ -180,6 +192,16 @@ it("a long replay takes no time", async () => {
   });
   const { outcome } = await exploreCrashes(steps, { kinds: ["crash-after"], singles: 5, pairs: 0 });
   expect(outcome.result).toBe(1_000);
+});
+
+it("of a handler that never ends the beginning and the end are told", async () => {
+  const polls = withDurableExecution(async (_event, context) => {
+    for (;;) await context.step("poll", async () => "not yet");
+  });
+  const error = (await exploreCrashes(polls).catch((found: unknown) => found)) as CrashExplorationError;
+  expect([error.kind, error.schedule]).toEqual(["stuck", "undisturbed"]);
+  expect(error.message).toContain("goes round in circles");
+  expect(error.message.split("\n").length).toBeLessThan(220);
 });
 
 it("an execution that waits for what never comes is told", async () => {

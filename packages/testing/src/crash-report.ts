@@ -43,14 +43,14 @@ export class CrashExplorationError extends TidemarkError {
     super(
       "TIDEMARK_EXPLORE_FOUND",
       [
-        `${schedule}: ${findings.map(({ what }) => what).join("\n")}`,
+        `${schedule}: ${shortened(findings.map(({ what }) => what)).join("\n")}`,
         `(${tried} schedules tried)`,
         "",
         "What happened, in virtual time:",
-        ...timelineLines(facts.timeline),
+        ...shortened(timelineLines(facts.timeline)),
         "",
         "See it again:",
-        `  await exploreCrashes(handler, { input: ${JSON.stringify(input) ?? "undefined"}, only: ${JSON.stringify(schedule)} });`,
+        `  await exploreCrashes(handler, { ${inputText(input)}, only: ${JSON.stringify(schedule)} });`,
       ].join("\n"),
     );
     this.kind = (findings[0] as Finding).kind;
@@ -66,4 +66,24 @@ function timelineLines(timeline: readonly TimelineEvent[]): string[] {
     const who = process === undefined ? "outside  " : `process ${process}`;
     return `  ${(atMs / 1000).toFixed(3).padStart(9)} s  ${who}  ${text}`;
   });
+}
+
+/** Lines of a message at its beginning and at its end; all of them are in the members of the error. */
+const MAX_LINES_AT_EACH_END = 100;
+
+function shortened(lines: readonly string[]): readonly string[] {
+  const leftOut = lines.length - 2 * MAX_LINES_AT_EACH_END;
+  if (leftOut <= 0) return lines;
+  return [
+    ...lines.slice(0, MAX_LINES_AT_EACH_END),
+    `  (${leftOut} lines are left out)`,
+    ...lines.slice(-MAX_LINES_AT_EACH_END),
+  ];
+}
+
+const MAX_INPUT_LENGTH = 1000;
+
+function inputText(input: unknown): string {
+  const text = JSON.stringify(input) ?? "undefined";
+  return text.length > MAX_INPUT_LENGTH ? "...options" : `input: ${text}`;
 }

@@ -53,15 +53,17 @@ export function formatSchedule(schedule: Schedule): string {
 /** @throws TidemarkError `TIDEMARK_EXPLORE_OPTIONS`. */
 export function parseSchedule(text: string): Schedule {
   if (text === "undisturbed") return [];
-  return text.split("+").map((part) => {
-    const match = /^\s*([A-Za-z.]+#[1-9][0-9]*):([a-z-]+)\s*$/.exec(part);
-    const kind = CRASH_KINDS.find((known) => known === match?.[2]);
-    if (match === null || kind === undefined) {
-      throw new TidemarkError(
-        "TIDEMARK_EXPLORE_OPTIONS",
-        `only has ${JSON.stringify(part.trim())}; write it as append#7:crash-after, with one of ${CRASH_KINDS.join(", ")}`,
-      );
-    }
-    return { call: match[1] as string, kind };
-  });
+  return String(text)
+    .split("+")
+    .map((part) => {
+      const match = /^\s*([A-Za-z.]+#[1-9][0-9]*):([a-z-]+)\s*$/.exec(part);
+      const kind = CRASH_KINDS.find((known) => known === match?.[2]);
+      if (match === null || kind === undefined) {
+        throw new TidemarkError(
+          "TIDEMARK_EXPLORE_OPTIONS",
+          `only has ${JSON.stringify(part.trim())}; write it as append#7:crash-after, with one of ${CRASH_KINDS.join(", ")}`,
+        );
+      }
+      return { call: match[1] as string, kind };
+    });
 }

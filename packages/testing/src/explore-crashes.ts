@@ -19,7 +19,7 @@ import {
 import type { ExploredOutcome, RunFacts } from "./explored-facts.js";
 import { type FunctionToInvoke, type RunOptions, runSchedule, type StandIn } from "./explored-run.js";
 import type { CallbackAnswer } from "./explored-world.js";
-import { NamesOfRuns, requireKitOptions } from "./kit-options.js";
+import { NamesOfRuns, requireKitOptions, requireSurrounding } from "./kit-options.js";
 import { seededRandom } from "./virtual-clock.js";
 
 export interface ExploreOptions {
@@ -44,11 +44,11 @@ export interface ExploreOptions {
   readonly kinds?: readonly CrashKind[];
   /** How many schedules of one fault are run at most, spread evenly: for long handlers. Default: all. */
   readonly singles?: number;
-  /** How many schedules of two faults are run. Default 100. */
+  /** How many schedules of two faults are run, each beginning with one of a single fault that was. Default 100. */
   readonly pairs?: number;
   /** Draws the pairs. Default 1. */
   readonly seed?: number;
-  /** How long it takes until somebody takes over from a process that has died. Virtual milliseconds, default 30,000. */
+  /** How long it takes until somebody takes over from a process that has died. Virtual milliseconds up to an hour, default 30,000. */
   readonly leaseMs?: number;
   /**
    * Payloads over this go to a payload store, whose calls meet faults, too. Bytes, default 262,144. Results of contexts go
@@ -78,6 +78,8 @@ const NAMES: OptionNames<ExploreOptions> = {
   snapshotAfterBytes: true,
   only: true,
 };
+
+const MAX_LEASE_MS = 3_600_000;
 
 /** A wrapped handler, or a function of no arguments that gives one as a new process has it. */
 export type HandlerToExplore = DurableHandler | (() => DurableHandler);
@@ -301,7 +303,10 @@ export function creatorOf(handler: HandlerToExplore): () => DurableHandler {
 
 function checked(options: ExploreOptions): ExploreOptions {
   requireKitOptions("exploreCrashes", options, NAMES);
+  requireSurrounding("exploreCrashes", options);
   const { kinds = CRASH_KINDS, singles = 0, pairs = 100, leaseMs = 30_000, only } = options;
+  if (!Array.isArray(kinds) || kinds.length === 0)
+    throw optionsError(`kinds is ${valueText(kinds)}; pass an array with some of ${CRASH_KINDS.join(", ")}`);
   const unknown = kinds.find((kind) => !CRASH_KINDS.includes(kind));
   if (unknown !== undefined)
     throw optionsError(`kinds has ${valueText(unknown)}; use some of ${CRASH_KINDS.join(", ")}`);
@@ -309,8 +314,8 @@ function checked(options: ExploreOptions): ExploreOptions {
     throw optionsError(`singles is ${valueText(singles)}; pass a whole number from 0`);
   if (!Number.isInteger(pairs) || pairs < 0)
     throw optionsError(`pairs is ${valueText(pairs)}; pass a whole number from 0`);
-  if (!Number.isInteger(leaseMs) || leaseMs < 1)
-    throw optionsError(`leaseMs is ${valueText(leaseMs)}; pass a whole number from 1`);
+  if (!Number.isInteger(leaseMs) || leaseMs < 1 || leaseMs > MAX_LEASE_MS)
+    throw optionsError(`leaseMs is ${valueText(leaseMs)}; pass a whole number from 1 to ${MAX_LEASE_MS}`);
   if (only !== undefined) parseSchedule(only);
   return options;
 }

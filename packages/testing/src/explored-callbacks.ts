@@ -1,6 +1,6 @@
 /** Owns whoever answers the callbacks of explored executions: each is answered once, in its time. */
 
-import type { LogEntry } from "@tidemark/protocol";
+import type { ErrorObject, LogEntry } from "@tidemark/protocol";
 import type { DurableClient } from "@tidemark/runtime";
 import { type ExecutionStore, wholeLog } from "@tidemark/store";
 import { callbackNameOf, treeOf } from "./explored-facts.js";
@@ -52,28 +52,28 @@ export class Callbacks {
     }
   }
 
-  /** Answers in time, unless it has been asked to before. */
-  answer(callbackId: string, answer: CallbackAnswer): void {
+  /** Answers in time, unless it has been asked to before. @throws TypeError when JSON cannot carry the result. */
+  answer(callbackId: string, { result, error, afterMs = 0 }: CallbackAnswer): void {
     if (this.#answered.has(callbackId)) return;
+    const text = result === undefined ? undefined : JSON.stringify(result);
     this.#answered.add(callbackId);
     const { clock } = this.#options;
-    const afterMs = answer.afterMs ?? 0;
     const dueAtMs = clock.nowMs() + afterMs;
     this.#dueAtMs.push(dueAtMs);
     clock.setTimer(() => {
       this.#dueAtMs.splice(this.#dueAtMs.indexOf(dueAtMs), 1);
-      if (!this.isClosed) void this.#send(callbackId, answer);
+      if (!this.isClosed) void this.#send(callbackId, text, error);
     }, afterMs);
   }
 
-  async #send(callbackId: string, { result, error }: CallbackAnswer): Promise<void> {
+  async #send(callbackId: string, text: string | undefined, error: ErrorObject | undefined): Promise<void> {
     const { clock, client, note } = this.#options;
     clock.touch();
     this.lastAnswerMs = clock.nowMs();
     note(`callback ${callbackId.split(":")[1]} is answered`);
     const sent =
       error === undefined
-        ? client.sendCallbackSuccess(callbackId, result === undefined ? undefined : JSON.stringify(result))
+        ? client.sendCallbackSuccess(callbackId, text)
         : client.sendCallbackFailure(callbackId, error);
     await sent.catch((refused: Error) => note(`the answer is refused: ${refused.message}`));
     clock.touch();

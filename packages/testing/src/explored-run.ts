@@ -67,7 +67,7 @@ const NAME = "run";
 
 const STUCK_MS = 60 * 60 * 1000;
 /** A run that makes more calls goes round in circles, without time moving. */
-const MAX_CALLS = 20_000;
+const MAX_CALLS = 10_000;
 /** Real time for what a body waits for outside of the kit. */
 const REAL_WORK_MS = 5_000;
 
@@ -195,7 +195,7 @@ class ExploredRun {
     for (;;) {
       await this.#quiet();
       if (await this.#waitedForRealWork()) continue;
-      const heads = [...(await this.#load()).values()].map(({ head }) => head);
+      const { heads } = await this.#store.list({ limit: 1000, oldestFirst: true });
       if (heads.every(({ status }) => isTerminal(status))) return;
       if (this.#stuck !== undefined) return;
       const next = this.#clock.nextTimerMs;
@@ -208,7 +208,8 @@ class ExploredRun {
       const headsDueMs = Math.min(...heads.map(({ dueAtMs = Number.POSITIVE_INFINITY }) => dueAtMs));
       const dueAtMs = Math.min(headsDueMs, this.#callbacks.nextDueMs);
       if (sleeps && heads.some(({ status, timeoutAtMs }) => status === "PENDING" && dueAtMs >= timeoutAtMs)) {
-        this.#stuck = "it waits for a callback or a function that never answers";
+        this.#stuck =
+          "it waits for a callback or a function that never answers, or longer than an execution may take";
         return;
       }
       if (sleeps && Number.isFinite(dueAtMs) && dueAtMs > next) {
@@ -231,9 +232,9 @@ class ExploredRun {
     return Math.max(this.#lastProgressMs, this.#callbacks.lastAnswerMs);
   }
 
-  /** Code that waits for a timer of its own may do so for long. */
+  /** Code that waits for a timer of its own may do so for long, and so may leases that run out one after the other. */
   #patienceMs(): number {
-    return this.#pendingTimers() > 0 ? 24 * STUCK_MS : STUCK_MS;
+    return (this.#pendingTimers() > 0 ? 24 * STUCK_MS : STUCK_MS) + 3 * this.#options.leaseMs;
   }
 
   /** Bodies that wait for nothing that the kit knows wait for something real: time stands still for them. */

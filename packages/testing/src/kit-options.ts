@@ -1,7 +1,8 @@
 /** Owns the refusal of options that a function of the kit does not know: a typing error must not weaken a test. */
 
-import { requireOptionNames, TidemarkError } from "@tidemark/protocol";
+import { requireOptionNames, TidemarkError, valueText } from "@tidemark/protocol";
 import { callbackNameOf, type RunFacts } from "./explored-facts.js";
+import type { CallbackAnswer } from "./explored-world.js";
 
 /** @throws TidemarkError `TIDEMARK_EXPLORE_OPTIONS`. */
 export function requireKitOptions(
@@ -12,6 +13,42 @@ export function requireKitOptions(
   const refusal = (problem: string): TidemarkError =>
     new TidemarkError("TIDEMARK_EXPLORE_OPTIONS", `${call}: ${problem}`);
   requireOptionNames(options, names, refusal);
+}
+
+/** What surrounds a handler in a run. A mistake there fails a step or a callback in every run alike, and is not seen. */
+interface Surrounding {
+  readonly functions?: Readonly<Record<string, unknown>>;
+  readonly steps?: Readonly<Record<string, unknown>>;
+  readonly callbacks?: Readonly<Record<string, CallbackAnswer>>;
+}
+
+/** @throws TidemarkError `TIDEMARK_EXPLORE_OPTIONS`. */
+export function requireSurrounding(call: string, options: Surrounding): void {
+  const { functions = {}, steps = {}, callbacks = {} } = options;
+  const refuse = (field: string, value: unknown, advice: string): never => {
+    throw new TidemarkError(
+      "TIDEMARK_EXPLORE_OPTIONS",
+      `${call}: ${field} is ${valueText(value)}; ${advice}`,
+    );
+  };
+  for (const [name, standIn] of Object.entries(steps)) {
+    if (typeof standIn !== "function") refuse(`steps.${name}`, standIn, "pass a function");
+  }
+  for (const [name, fn] of Object.entries(functions)) {
+    const { handler, durable } = Object(fn) as { readonly handler?: unknown; readonly durable?: unknown };
+    if (typeof fn === "function" || (typeof handler === "function" && durable === false)) continue;
+    refuse(`functions.${name}`, fn, "pass a wrapped handler, or { handler, durable: false }");
+  }
+  for (const [name, answer] of Object.entries(callbacks)) {
+    const { afterMs = 0, result } = Object(answer) as CallbackAnswer;
+    if (!(Number.isFinite(afterMs) && afterMs >= 0))
+      refuse(`callbacks.${name}.afterMs`, afterMs, "pass milliseconds of at least 0");
+    try {
+      JSON.stringify(result);
+    } catch {
+      refuse(`callbacks.${name}.result`, result, "pass a value that JSON can carry");
+    }
+  }
 }
 
 /** Names that runs had: one in an option that no run had holds nothing, and must not look like a test that passes. */

@@ -7,7 +7,7 @@ import { creatorOf, type ExploreOptions, type HandlerToExplore } from "./explore
 import type { RunFacts } from "./explored-facts.js";
 import { runSchedule } from "./explored-run.js";
 import { HistoryDivergedError } from "./history-diverged.js";
-import { requireKitOptions } from "./kit-options.js";
+import { requireKitOptions, requireSurrounding } from "./kit-options.js";
 import { replayHistory } from "./replay-history.js";
 
 /** What the handler runs with. */
@@ -64,6 +64,7 @@ export async function recordRun(
   options: RecordOptions,
   bodyDelayMs?: () => number,
 ): Promise<RunFacts> {
+  requireSurrounding("recordHistory", options);
   const facts = await runSchedule({
     create: creatorOf(handler),
     input: options.input,
