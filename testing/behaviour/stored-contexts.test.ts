@@ -456,6 +456,23 @@ describe("what lies under a stored result", () => {
   });
 });
 
+describe("a result that cannot be written", () => {
+  it("ends the invocation; the next one runs the context's code again, and not its steps", async () => {
+    const { rig, objects, store } = await setup();
+    const put = objects.put.bind(objects);
+    objects.put = async () => {
+      objects.put = put;
+      throw new Error("503 Slow Down");
+    };
+    const ran: string[] = [];
+    const id = await rig.begin(async (_event, context) => (await largeContext(context, ran)).text.length);
+    expect((await store.head(id))?.lastInvocation?.error?.ErrorType).toBe("TIDEMARK_PAYLOAD_STORE");
+
+    expect(await rig.end(id)).toEqual({ status: "SUCCEEDED", result: 300_000 });
+    expect(ran).toEqual(["context", "step", "context"]);
+  });
+});
+
 describe("a stored result that cannot be read", () => {
   it.each<[string, (objects: CountingStore, key: string) => Promise<void>]>([
     ["TIDEMARK_PAYLOAD_GONE", (objects, key) => objects.delete([key])],
