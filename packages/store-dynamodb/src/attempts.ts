@@ -7,18 +7,28 @@
 
 import { afterIfAlive, monotonicMs, onNextTurn } from "./turn.js";
 
+/** Sockets of the AWS SDK's default client: whoever comes when all are taken waits, and has not been sent yet. */
+const SOCKETS = 50;
+
+/** The longest line that is waited for, in times of the time of silence. */
+const MAX_TURNS = 15;
+
 export class Attempts {
   /** Those under way, and until when each may be silent. */
   readonly #running = new Map<AbortController, number>();
   #lookAtMs = Number.POSITIVE_INFINITY;
   #cancelLook: (() => void) | undefined;
 
-  /** Gives what aborts an attempt that may be silent for `timeoutMs`; whoever has its answer says so to `end`. */
+  /**
+   * Gives what aborts an attempt that may be silent for `timeoutMs`, or longer when many are under way before it; whoever
+   * has its answer says so to `end`.
+   */
   begin(nowMs: number, timeoutMs: number): AbortController {
     const controller = new AbortController();
-    const untilMs = nowMs + timeoutMs;
+    const turns = Math.min(Math.max(this.#running.size / SOCKETS, 1), MAX_TURNS);
+    const untilMs = nowMs + timeoutMs * turns;
     this.#running.set(controller, untilMs);
-    if (untilMs < this.#lookAtMs) this.#lookIn(timeoutMs, untilMs);
+    if (untilMs < this.#lookAtMs) this.#lookIn(untilMs - nowMs, untilMs);
     return controller;
   }
 

@@ -77,6 +77,22 @@ describe("requests that are refused for a while", () => {
     expect(attempts).toBe(2);
   }, 20_000);
 
+  it("are not given up because they wait for those that were asked for before", async () => {
+    const store = await rig.open();
+    await store.registerFunctions(["order"]);
+    let attempts = 0;
+    rig.proxy.fault = async () => {
+      attempts += 1;
+      await sleep(600);
+      return undefined;
+    };
+    const ids = Array.from({ length: 400 }, (_, index) => `e${index}`);
+    const started = await Promise.all(ids.map((id) => store.start(execution(id))));
+
+    // What is sent twice is found, and given as it was found: created all the same.
+    expect([attempts, started.filter(({ created }) => created).length]).toEqual([400, 400]);
+  }, 20_000);
+
   it("are not given up when their answer has come while the event loop was held up", async () => {
     const client = rig.engine.client();
     const store = await rig.open({ client });
