@@ -479,9 +479,8 @@ export class Session implements DurableExecutionClient {
       nonce: `${this.#nonce}${this.#attempts}`,
       atMs: transition.nowMs,
       records,
-      ...(previous === undefined ? {} : { barrier: { previous } }),
     };
-    return { entry, transition };
+    return { entry: previous === undefined ? entry : { ...entry, barrier: { previous } }, transition };
   }
 
   async #startChildren(operationIds: readonly string[]): Promise<void> {

@@ -86,8 +86,8 @@ export class Requests {
   /** `undefined`: written. Else the condition failed, and this is what is there. */
   put(input: WithoutTable<PutItemCommandInput>): Promise<Refused | undefined> {
     const command = new PutItemCommand({
-      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       ...input,
+      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       TableName: this.tableName,
     });
     return this.run("PutItem", (options) => this.client.send(command, options)).then(written, foundOf);
@@ -96,8 +96,8 @@ export class Requests {
   /** As {@link put}. */
   delete(input: WithoutTable<DeleteItemCommandInput>): Promise<Refused | undefined> {
     const command = new DeleteItemCommand({
-      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       ...input,
+      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       TableName: this.tableName,
     });
     return this.run("DeleteItem", (options) => this.client.send(command, options)).then(written, foundOf);
