@@ -157,7 +157,7 @@ describe.each(
 
   it("of why an execution was stopped come back: an operator's reason, and what failed again and again", async () => {
     const { rig, store } = await setup(options, hidesMark);
-    rig.runtime.register("bare", async () => {
+    rig.runtime.register("bare", async (_event: unknown, _context: unknown) => {
       throw new Error(LONG);
     });
     const stopped = await rig.begin(async (_input, context) => context.wait({ hours: 1 }));
@@ -263,7 +263,7 @@ describe("a payload that cannot be read", () => {
       },
     };
     const { rig } = await setup({ codecs: [codec] });
-    rig.runtime.register("bare", async () => {
+    rig.runtime.register("bare", async (_event: unknown, _context: unknown) => {
       isKeyLost = true;
       throw new Error("no such key");
     });

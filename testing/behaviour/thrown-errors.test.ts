@@ -176,7 +176,11 @@ describe("what a handler throws is logged with its stack", () => {
 
     expect(lines()).toMatchObject([
       { text: 'WARN context "map-item-0" failed: RangeError: no card', thrownBy: "chargeCard" },
-      { text: "ERROR the execution failed: ChildContextError: no card" },
+      // The result of the batch is read from its record, so that its errors have no stack: the line above has it.
+      {
+        text: expect.stringContaining("ERROR the execution failed: ChildContextError: no card ["),
+        thrownBy: undefined,
+      },
     ]);
   });
 

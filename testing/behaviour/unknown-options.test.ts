@@ -119,7 +119,7 @@ const RUNTIME: Case[] = [
     "DurableClient.start with the input for options",
     () => client.start("order", loose({ id: "order-1", amount: 12 })),
     "TIDEMARK_CLIENT_CONFIG",
-    "start: id is not an option; leave it out. Options: input, name, timeout, retention",
+    "start: id is not an option; leave it out. Options: input, inputJson, name, timeout, retention. What the function gets is one of them: { input }",
   ],
   [
     "DurableClient.result",

@@ -33,6 +33,7 @@ import {
   type OpenStore,
   remainingTime,
   reporter,
+  requireFunctions,
   requireNames,
   wholeNumber,
 } from "./options.js";
@@ -153,6 +154,7 @@ export type LambdaHandler<Event = unknown> = (
  */
 export function lambdaHandler<Event = unknown>(options: LambdaHandlerOptions<Event>): LambdaHandler<Event> {
   requireNames("lambdaHandler", options, NAMES);
+  requireFunctions(options, ["key", "input", "answer", "invoke", "schedule", "onError", "onThrown"]);
   const { functionName, clock = systemClock } = options;
   const onError = reporter(options.onError);
   const functions = new Map(

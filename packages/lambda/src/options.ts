@@ -37,7 +37,11 @@ export function connection(open: OpenStore, functionNames: readonly string[]): (
     throw optionError(
       `store is ${valueText(open)}; pass a function that opens it, such as () => DynamoDbStore.open({ tableName })`,
     );
-  const opened = once(async () => open());
+  const opened = once(async () => {
+    const store = await open();
+    if (typeof (store as Partial<ExecutionStore> | undefined)?.registerFunctions === "function") return store;
+    throw optionError(`store() gave ${valueText(store)}; let it give an open store`);
+  });
   const registered = once(async () => (await opened()).registerFunctions(functionNames));
   return async () => {
     await registered();
@@ -77,6 +81,15 @@ export function requireNames(
   field?: string,
 ): void {
   requireOptionNames(options, names, (problem) => optionError(`${who}: ${problem}`), field);
+}
+
+/** @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS` when one of the options is given and is no function. */
+export function requireFunctions<Options extends object>(
+  options: Options,
+  fields: readonly (keyof Options & string)[],
+): void {
+  const wrong = fields.find((field) => options[field] !== undefined && typeof options[field] !== "function");
+  if (wrong !== undefined) throw optionError(`${wrong} is ${valueText(options[wrong])}; pass a function`);
 }
 
 /** @throws TidemarkError `TIDEMARK_LAMBDA_OPTIONS`. */

@@ -15,6 +15,7 @@ import {
   optionError,
   remainingTime,
   reporter,
+  requireFunctions,
   requireNames,
   wholeNumber,
 } from "./options.js";
@@ -90,6 +91,7 @@ const PURGE_LIMIT = 100;
  */
 export function wakerHandler(options: WakerHandlerOptions): WakerHandler {
   requireNames("wakerHandler", options, NAMES);
+  requireFunctions(options, ["invoke", "onError"]);
   const { functions, invoke = lambdaInvoke(), clock = systemClock } = options;
   const onError = reporter(options.onError);
   if (!Array.isArray(functions) || functions.length === 0)

@@ -88,7 +88,7 @@ export class S3PayloadStore implements PayloadStore {
     const { retryTimeoutMs = 10_000 } = options;
     if (serverSideEncryption !== undefined)
       requireOptionNames(serverSideEncryption, ENCRYPTION_NAMES, optionsError, "serverSideEncryption");
-    if (typeof bucket !== "string" || bucket === "") {
+    if (typeof bucket !== "string" || bucket === "" || bucket.includes("://")) {
       throw optionsError(`bucket is ${JSON.stringify(bucket)}; pass the name of a bucket`);
     }
     if (typeof prefix !== "string" || prefix.length > MAX_PREFIX_LENGTH) {

@@ -12,6 +12,7 @@ export function valueText(value: unknown): string {
     case "symbol":
       return value.toString();
   }
+  if (value instanceof Promise) return "a promise";
   try {
     return JSON.stringify(value) ?? typeof value;
   } catch {

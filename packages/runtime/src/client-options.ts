@@ -5,6 +5,7 @@ import {
   type OptionNames,
   requireOptionNames,
   TidemarkError,
+  valueText,
 } from "@tidemark/protocol";
 import type { Duration } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
@@ -89,7 +90,37 @@ const NAMES: { readonly [Call in keyof OptionsOf]: OptionNames<OptionsOf[Call]> 
 
 /** @throws TidemarkError `TIDEMARK_CLIENT_CONFIG` when `call` does not know an option. */
 export function requireClientOptions(call: keyof OptionsOf, options: unknown): void {
+  // What people pass to `start` is the input.
+  const hint = call === "start" ? ". What the function gets is one of them: { input }" : "";
   const refusal = (problem: string): TidemarkError =>
-    new TidemarkError("TIDEMARK_CLIENT_CONFIG", `${call}: ${problem}`);
+    new TidemarkError("TIDEMARK_CLIENT_CONFIG", `${call}: ${problem}${hint}`);
   requireOptionNames(options, NAMES[call], refusal);
+}
+
+const STATUSES: Readonly<Record<ExecutionStatus, true>> = {
+  PENDING: true,
+  RUNNING: true,
+  SUCCEEDED: true,
+  FAILED: true,
+  TIMED_OUT: true,
+  STOPPED: true,
+};
+
+/** @throws TidemarkError `TIDEMARK_CLIENT_CONFIG` for a filter of a list that would find nothing, or fail later. */
+export function requireListOptions(options: ListOptions): void {
+  requireClientOptions("list", options);
+  const { status } = options;
+  if (status !== undefined && !Object.hasOwn(STATUSES, status))
+    throw listError(`status is ${valueText(status)}; use ${Object.keys(STATUSES).join(", ")}`);
+  for (const field of ["startedAfter", "startedBefore"] as const) {
+    const date: unknown = options[field];
+    if (date !== undefined && !(date instanceof Date && Number.isFinite(date.getTime())))
+      throw listError(
+        `${field} is ${date instanceof Date ? String(date) : valueText(date)}; pass a valid Date`,
+      );
+  }
+}
+
+function listError(problem: string): TidemarkError {
+  return new TidemarkError("TIDEMARK_CLIENT_CONFIG", `list: ${problem}`);
 }

@@ -38,6 +38,7 @@ import {
   type ListOptions,
   type ResultOptions,
   requireClientOptions,
+  requireListOptions,
   type StartOptions,
 } from "./client-options.js";
 import { type Clock, systemClock } from "./clock.js";
@@ -197,7 +198,7 @@ export class DurableClient {
 
   /** Lists executions. Payloads that are kept elsewhere or encoded are not read: see `large`. @throws TidemarkError `TIDEMARK_LIST_LIMIT`, `TIDEMARK_CURSOR`. */
   async list(options: ListOptions = {}): Promise<{ executions: ExecutionDescription[]; cursor?: string }> {
-    requireClientOptions("list", options);
+    requireListOptions(options);
     const limit = options.limit ?? 100;
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
       throw new TidemarkError(

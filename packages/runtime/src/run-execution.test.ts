@@ -118,7 +118,7 @@ describe("runExecution", () => {
       store,
       clock,
       executionId,
-      fn: registeredFunction("main", async () => Promise.reject(new Error("broken"))),
+      fn: registeredFunction("main", async (_event, _context) => Promise.reject(new Error("broken"))),
       deadlineMs: clock.nowMs() + 10_000,
       handOverMs: 1000,
       onError: () => {

@@ -147,7 +147,7 @@ export class Worker {
     this.#snapshotAfterBytes = bytesOf(options.snapshotAfterBytes ?? SNAPSHOT_AFTER_BYTES);
     this.#onError = reporter(options.onError);
     const functions = Object.entries(Object(options.functions) as WorkerOptions["functions"]);
-    if (functions.length === 0) {
+    if (functions.length === 0 || Array.isArray(options.functions)) {
       throw configError(
         `functions is ${valueText(options.functions)}; pass an object of at least one function by name`,
       );

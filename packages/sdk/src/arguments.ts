@@ -86,6 +86,7 @@ export function requireArray(operation: string, field: string, value: unknown, n
 
 /** A value as it appears in messages. */
 export function show(value: unknown): string {
+  if (value instanceof Promise) return "a promise";
   if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
   try {
     return JSON.stringify(value) ?? String(value);

@@ -262,7 +262,7 @@ export class OperationContext implements DurableContext {
   }
 
   map<I, O>(...args: unknown[]): DurablePromise<BatchResult<O>> {
-    const [name, items, fn, config = {}] = (Array.isArray(args[0]) ? [undefined, ...args] : args) as [
+    const [name, items, fn, config = {}] = withList(args) as [
       unknown,
       I[],
       MapFunc<I, O>,
@@ -283,7 +283,7 @@ export class OperationContext implements DurableContext {
   }
 
   parallel<T>(...args: unknown[]): DurablePromise<BatchResult<T>> {
-    const [name, branches, config = {}] = (Array.isArray(args[0]) ? [undefined, ...args] : args) as [
+    const [name, branches, config = {}] = withList(args) as [
       unknown,
       (ParallelFunc<T> | NamedParallelBranch<T>)[],
       ParallelConfig<T> | undefined,
@@ -428,6 +428,11 @@ function withName(operation: string, args: unknown[]): unknown[] {
   if (typeof args[0] === "function") args.unshift(undefined);
   else args[0] = readName(operation, args[0]);
   return args;
+}
+
+/** `(name, list, ...)` from `(list, ...)` or `(name, list, ...)`. An object is no name: it was meant for the list. */
+function withList(args: unknown[]): unknown[] {
+  return typeof args[0] === "object" && args[0] !== null ? [undefined, ...args] : args;
 }
 
 function requireSerdes(operation: string, field: string, serdes: unknown, name: string | undefined): void {

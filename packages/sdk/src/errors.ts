@@ -338,6 +338,7 @@ function rebuild(object: ErrorObject, depth: number): Error {
   if (ErrorMessage !== undefined) error.message = ErrorMessage;
   if (ErrorData !== undefined) Object.assign(error, { errorData: ErrorData });
   if (StackTrace !== undefined && error instanceof DurableOperationError) error.stackTrace = [...StackTrace];
+  error.stack = recordedStack(error, StackTrace);
   if (Cause !== undefined && depth < MAX_CAUSE_DEPTH) {
     const cause = rebuild(Cause, depth + 1);
     Object.defineProperty(error, "cause", { value: cause, writable: true, configurable: true });
@@ -358,9 +359,13 @@ function emptyError(object: ErrorObject): Error {
 function plainError(object: ErrorObject, cause: Error | undefined): Error {
   const error = new Error(object.ErrorMessage ?? "", cause === undefined ? undefined : { cause });
   error.name = object.ErrorType || "Error";
-  // The stack of this very line would tell nothing.
-  error.stack = object.StackTrace?.join("\n") ?? `${error.name}: ${error.message}`;
+  error.stack = recordedStack(error, object.StackTrace);
   return error;
+}
+
+/** The stack of the line that makes an error of its record would tell nothing. */
+function recordedStack(error: Error, recorded: readonly string[] | undefined): string {
+  return recorded?.join("\n") ?? `${error.name}: ${error.message}`;
 }
 
 function completionReasonIn(message: string): CompletionReason {

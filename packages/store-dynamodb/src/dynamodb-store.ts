@@ -33,10 +33,13 @@ import { type DynamoDbStoreOptions, type ResolvedOptions, resolveOptions } from 
 import { Removal } from "./removal.js";
 import { Requests } from "./requests.js";
 import { Snapshots } from "./snapshots.js";
-import { closedError } from "./store-errors.js";
+import { closedError, optionsError } from "./store-errors.js";
 import { ensureTable } from "./table.js";
 import { after } from "./turn.js";
 import { type Concern, TurnOrder } from "./turn-order.js";
+
+/** What `open` makes a store with. From JavaScript anybody can call the constructor. */
+const opened = new WeakSet<ResolvedOptions>();
 
 /** Orders calls about functions among themselves; no execution has this id. */
 const FUNCTIONS_CONCERN = ["\0functions"];
@@ -93,6 +96,8 @@ export class DynamoDbStore implements ExecutionStore {
   #closing: Promise<void> | undefined;
 
   private constructor(options: ResolvedOptions) {
+    if (!opened.has(options))
+      throw optionsError("a store is opened: use await DynamoDbStore.open(options), not new");
     const { tableName, shards, retryTimeoutMs, pollIntervalMs } = options;
     const context = { tableName, shards };
     const client = options.client ?? new DynamoDBClient({});
@@ -133,7 +138,9 @@ export class DynamoDbStore implements ExecutionStore {
    * ```
    */
   static async open(options: DynamoDbStoreOptions): Promise<DynamoDbStore> {
-    return new DynamoDbStore(resolveOptions(options));
+    const resolved = resolveOptions(options);
+    opened.add(resolved);
+    return new DynamoDbStore(resolved);
   }
 
   /**

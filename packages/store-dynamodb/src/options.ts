@@ -1,8 +1,8 @@
 /** Owns what a caller may say when it opens a store, and what goes without saying. */
 
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { type OptionNames, requireOptionNames } from "@tidemark/protocol";
-import type { Payloads } from "@tidemark/store";
+import { type OptionNames, requireOptionNames, valueText } from "@tidemark/protocol";
+import { type Payloads, requirePayloads } from "@tidemark/store";
 import { optionsError } from "./store-errors.js";
 
 /** How {@link DynamoDbStore.open} uses the table. */
@@ -68,6 +68,9 @@ const NAMES: OptionNames<DynamoDbStoreOptions> = {
   payloads: true,
 };
 
+/** Of the AWS client, and often looked for here. */
+const OF_CLIENT = ["region", "endpoint", "credentials"];
+
 const MAX_SHARDS = 256;
 const MIN_POLL_INTERVAL_MS = 50;
 
@@ -76,7 +79,11 @@ const TABLE_NAME = /^([A-Za-z0-9_.-]{3,255}|arn:[^\s]{10,1000})$/;
 
 /** @throws TidemarkError `TIDEMARK_STORE_OPTIONS`. */
 export function resolveOptions(options: DynamoDbStoreOptions): ResolvedOptions {
+  const ofClient = OF_CLIENT.find((name) => Object.hasOwn(Object(options), name));
+  if (ofClient !== undefined)
+    throw optionsError(`${ofClient} is not an option; pass client: new DynamoDBClient({ ${ofClient} })`);
   requireOptionNames(options, NAMES, optionsError);
+  requirePayloads(options.payloads, optionsError);
   const { tableName, client, shards = 8, pollIntervalMs = 1_000, expiry = "purge" } = options;
   const { retryTimeoutMs = 10_000, closeTimeoutMs = 5_000, payloads } = options;
   if (typeof tableName !== "string" || !TABLE_NAME.test(tableName)) {
@@ -87,15 +94,15 @@ export function resolveOptions(options: DynamoDbStoreOptions): ResolvedOptions {
   if (client !== undefined && typeof client?.send !== "function")
     throw optionsError("client is not a DynamoDBClient of @aws-sdk/client-dynamodb; pass one, or nothing");
   if (!Number.isInteger(shards) || shards < 1 || shards > MAX_SHARDS)
-    throw optionsError(`shards is ${shards}; use a whole number from 1 to ${MAX_SHARDS}`);
+    throw optionsError(`shards is ${valueText(shards)}; use a whole number from 1 to ${MAX_SHARDS}`);
   if (!(pollIntervalMs >= MIN_POLL_INTERVAL_MS))
     throw optionsError(
-      `pollIntervalMs is ${pollIntervalMs}; use ${MIN_POLL_INTERVAL_MS} or more milliseconds`,
+      `pollIntervalMs is ${valueText(pollIntervalMs)}; use ${MIN_POLL_INTERVAL_MS} or more milliseconds`,
     );
   if (!(retryTimeoutMs >= 0))
-    throw optionsError(`retryTimeoutMs is ${retryTimeoutMs}; use 0 or more milliseconds`);
+    throw optionsError(`retryTimeoutMs is ${valueText(retryTimeoutMs)}; use 0 or more milliseconds`);
   if (!(closeTimeoutMs >= 0))
-    throw optionsError(`closeTimeoutMs is ${closeTimeoutMs}; use 0 or more milliseconds`);
+    throw optionsError(`closeTimeoutMs is ${valueText(closeTimeoutMs)}; use 0 or more milliseconds`);
   if (expiry !== "purge" && expiry !== "ttl")
     throw optionsError(`expiry is ${JSON.stringify(expiry)}; use "purge" or "ttl"`);
   return { tableName, client, shards, pollIntervalMs, retryTimeoutMs, closeTimeoutMs, expiry, payloads };

@@ -1,8 +1,8 @@
 /** Owns what a caller may say when it opens a store, and what goes without saying. */
 
 import { resolve } from "node:path";
-import { type OptionNames, requireOptionNames, TidemarkError } from "@tidemark/protocol";
-import type { Payloads } from "@tidemark/store";
+import { type OptionNames, requireOptionNames, TidemarkError, valueText } from "@tidemark/protocol";
+import { type Payloads, requirePayloads } from "@tidemark/store";
 import { pathError } from "./store-errors.js";
 
 /** How {@link SqliteStore.open} opens the file. */
@@ -53,14 +53,15 @@ const NAMES: OptionNames<SqliteStoreOptions> = {
 /** @throws TidemarkError `TIDEMARK_STORE_PATH`, `TIDEMARK_STORE_OPTIONS`. */
 export function resolveOptions(options: SqliteStoreOptions): ResolvedOptions {
   requireOptionNames(options, NAMES, optionsError);
+  requirePayloads(options.payloads, optionsError);
   const { durability = "full", busyTimeoutMs = 5_000, pollIntervalMs = 100, payloads } = options;
   if (durability !== "full" && durability !== "normal") {
     throw optionsError(`durability is ${JSON.stringify(durability)}; use "full" or "normal"`);
   }
   if (!(busyTimeoutMs >= 0))
-    throw optionsError(`busyTimeoutMs is ${busyTimeoutMs}; use 0 or more milliseconds`);
+    throw optionsError(`busyTimeoutMs is ${valueText(busyTimeoutMs)}; use 0 or more milliseconds`);
   if (!(pollIntervalMs >= 1))
-    throw optionsError(`pollIntervalMs is ${pollIntervalMs}; use 1 or more milliseconds`);
+    throw optionsError(`pollIntervalMs is ${valueText(pollIntervalMs)}; use 1 or more milliseconds`);
   return { path: resolvedPath(options.path), durability, busyTimeoutMs, pollIntervalMs, payloads };
 }
 
@@ -82,6 +83,6 @@ function resolvedPath(path: unknown): string {
   return resolve(path);
 }
 
-function optionsError(problem: string): TidemarkError {
+export function optionsError(problem: string): TidemarkError {
   return new TidemarkError("TIDEMARK_STORE_OPTIONS", `SqliteStore.open: ${problem}`);
 }

@@ -27,7 +27,7 @@ import { ForeignChanges } from "./foreign-changes.js";
 import { GroupCommit } from "./group-commit.js";
 import { HeadWrites } from "./head-writes.js";
 import { listStatement } from "./listing.js";
-import { type ResolvedOptions, resolveOptions, type SqliteStoreOptions } from "./options.js";
+import { optionsError, type ResolvedOptions, resolveOptions, type SqliteStoreOptions } from "./options.js";
 import { type HeadRow, headOf, type InboxRow, inboxEventOf } from "./rows.js";
 import { prepareStatements, type Statements } from "./statements.js";
 import { entryTooLargeError } from "./store-errors.js";
@@ -89,6 +89,9 @@ export class SqliteStore implements ExecutionStore {
   #closing: Promise<void> | undefined;
 
   private constructor(database: DatabaseSyncInstance, options: ResolvedOptions) {
+    // From JavaScript anybody can call it.
+    if (options === undefined)
+      throw optionsError("a store is opened: use await SqliteStore.open(options), not new");
     const { path, busyTimeoutMs, pollIntervalMs, payloads } = options;
     this.payloads = payloads;
     this.#database = database;

@@ -34,6 +34,7 @@ export {
   type PayloadsOptions,
   payloadPrefix,
   plainPayloads,
+  requirePayloads,
 } from "./payloads.js";
 export type {
   AcquireRequest,

@@ -26,7 +26,7 @@ import {
   suspendedHead,
   wokenHead,
 } from "./head.js";
-import type { Payloads } from "./payloads.js";
+import { type Payloads, requirePayloads } from "./payloads.js";
 import type {
   AcquireRequest,
   ExecutionStore,
@@ -97,6 +97,7 @@ export class MemoryStore implements ExecutionStore {
   /** @throws TidemarkError `TIDEMARK_STORE_OPTIONS`. */
   constructor(options: MemoryStoreOptions = {}) {
     requireOptionNames(options, NAMES, optionsError);
+    requirePayloads(options.payloads, optionsError);
     this.payloads = options.payloads;
   }
 

@@ -57,6 +57,20 @@ interface OwnedFacts extends PayloadFacts {
   readonly executionId: string;
 }
 
+/**
+ * Checks an option of a store that should be payloads, and not the store or the options that they are made of.
+ *
+ * @throws what `refusal` makes of the problem.
+ */
+export function requirePayloads(value: unknown, refusal: (problem: string) => Error): void {
+  if (value === undefined || typeof (value as Partial<Payloads> | null)?.staysAsItIs === "function") return;
+  const isStore = typeof (value as Partial<PayloadStore> | null)?.put === "function";
+  const given = isStore
+    ? "a payload store; pass new Payloads({ store })"
+    : `${valueText(value)}; pass new Payloads(...)`;
+  throw refusal(`payloads is ${given}`);
+}
+
 const NAMES: OptionNames<PayloadsOptions> = {
   store: true,
   codecs: true,
@@ -96,6 +110,12 @@ export class Payloads {
     if (!CONTEXT_RESULTS.includes(contextResults)) {
       throw optionsError(`contextResults is ${valueText(contextResults)}; use "store" or "rebuild"`);
     }
+    if (store !== undefined && (typeof store?.put !== "function" || typeof store.get !== "function"))
+      throw optionsError(
+        `store is ${valueText(store)}; pass a payload store, such as new S3PayloadStore({ bucket })`,
+      );
+    if (!Array.isArray(codecs) || codecs.some((codec) => typeof codec?.encode !== "function"))
+      throw optionsError(`codecs is ${valueText(codecs)}; pass an array of codecs, such as [deflateCodec()]`);
     this.#byName = new Map(codecs.map((codec) => [codec.name, codec]));
     if (this.#byName.size < codecs.length)
       throw optionsError("two codecs have the same name; give each its own");
