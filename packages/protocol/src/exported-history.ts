@@ -18,6 +18,9 @@ const FORMAT = "tidemark-history";
 /** Raised with every change that an older reader would misread. Entries have a version of their own. */
 const VERSION = 1;
 
+/** Characters of what is no history: it may be a whole one, as text. */
+const MAX_SHOWN = 200;
+
 /** The history of one execution, as JSON. */
 export interface ExportedHistory {
   readonly format: typeof FORMAT;
@@ -63,13 +66,21 @@ export function importHistory(exported: unknown): Recorded {
   if (format !== FORMAT || typeof head !== "object" || head === null || !Array.isArray(entries)) {
     throw new TidemarkError(
       "TIDEMARK_HISTORY_FORMAT",
-      `history is ${valueText(exported)}; pass what client.exportHistory gave, or the JSON of it parsed`,
+      `history is ${valueText(exported).slice(0, MAX_SHOWN)}; pass what client.exportHistory gave, or the JSON of it parsed`,
     );
   }
   if (version !== VERSION) {
     throw new TidemarkError(
       "TIDEMARK_HISTORY_FORMAT",
       `history has format ${valueText(version)}, this version of Tidemark reads ${VERSION}; use the version that exported it, or a later one`,
+    );
+  }
+  const { executionId, functionName, startedAtMs, status } = head;
+  const isHead = [executionId, functionName, status].every((text) => typeof text === "string");
+  if (!isHead || !Number.isFinite(startedAtMs)) {
+    throw new TidemarkError(
+      "TIDEMARK_HISTORY_FORMAT",
+      `head of the history is ${valueText(head).slice(0, MAX_SHOWN)}; it lacks executionId, functionName, startedAtMs or status, export the history again`,
     );
   }
   return { head, entries: entries.map((entry, index) => decodeEntry(JSON.stringify(entry), index + 1)) };

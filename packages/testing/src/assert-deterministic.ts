@@ -4,6 +4,7 @@
  */
 
 import { importHistory, type OptionNames, TidemarkError, valueText } from "@tidemark/protocol";
+import { canonicalJson } from "./canonical-json.js";
 import { creatorOf, type HandlerToExplore } from "./explore-crashes.js";
 import type { ExploredOutcome } from "./explored-facts.js";
 import { HistoryDivergedError } from "./history-diverged.js";
@@ -68,7 +69,7 @@ export async function assertDeterministic(
     const facts = await recordRun(handler, options, delay);
     names.take(facts);
     await replayEverywhere(handler, importHistory(await facts.history()), `run ${run} of seed ${seed}`);
-    const key = JSON.stringify(facts.outcome);
+    const key = canonicalJson(facts.outcome) as string;
     const known = outcomes.get(key) ?? { outcome: facts.outcome, runs: 0 };
     known.runs += 1;
     outcomes.set(key, known);

@@ -1,6 +1,7 @@
 /** Owns what a disturbed run must have in common with an undisturbed one. Each rule gives its violations as text. */
 
 import { isSettled, type Operation } from "@tidemark/protocol";
+import { canonicalJson } from "./canonical-json.js";
 import { type ExploredOutcome, labelOf, type OperationTree, type RunFacts } from "./explored-facts.js";
 
 export type FindingKind =
@@ -76,7 +77,7 @@ function withoutUuids(text: string): string {
 
 function describeOutcome({ status, result, error }: ExploredOutcome): string {
   if (error !== undefined) return `${status} ${error.ErrorType}: ${error.ErrorMessage}`;
-  return result === undefined ? status : `${status} ${JSON.stringify(result)}`;
+  return result === undefined ? status : `${status} ${canonicalJson(result)}`;
 }
 
 function treeFindings(undisturbed: RunFacts, run: RunFacts): Finding[] {

@@ -11,6 +11,7 @@ import {
   isRejection,
   type LogEntry,
   type Operation,
+  TidemarkError,
 } from "@tidemark/protocol";
 
 interface RecordedExecution {
@@ -39,7 +40,12 @@ function operationsOf({ head, entries }: RecordedExecution): Operation[] {
   const state = new ExecutionState(head.executionId, head.startedAtMs);
   for (const entry of entries) {
     const transition = apply(state, entry.records, entry.atMs);
-    if (isRejection(transition)) throw new Error(`entry ${entry.sequence}: ${transition.rejected}`);
+    if (isRejection(transition)) {
+      throw new TidemarkError(
+        "TIDEMARK_HISTORY_FORMAT",
+        `entry ${entry.sequence} of the history does not fit those before it (${transition.rejected}); it has been altered, export it again`,
+      );
+    }
     state.commit(transition);
   }
   const execution: Operation = {

@@ -191,6 +191,39 @@ describe("replayHistory", () => {
     });
   });
 
+  it("takes results for the same whatever the order of their members", async () => {
+    const history = await recordHistory(handlerOf(async () => ({ a: 1, b: [{ c: 2, d: 3 }] })));
+    const other = handlerOf(async () => ({ b: [{ d: 3, c: 2 }], a: 1 }));
+    expect((await replayHistory(other, history)).kind).toBe("matches");
+    const reversed = handlerOf(async () => ({ a: 1, b: [{ c: 3, d: 2 }] }));
+    expect((await replayHistory(reversed, history)).kind).toBe("diverges");
+  });
+
+  it("refuses a handler that gives no invocation output, and says so", async () => {
+    const history = await recordHistory(handlerOf(recorded));
+    await expect(replayHistory((() => handlerOf(recorded)) as never, history)).rejects.toMatchObject({
+      code: "TIDEMARK_HANDLER",
+      message: expect.stringContaining("which is no invocation output"),
+    });
+  });
+
+  it("refuses a history that has been altered, and shows little of a long one", async () => {
+    const history = await recordHistory(handlerOf(recorded));
+    const twice = { ...history, entries: [history.entries[0] as object, ...history.entries] };
+    await expect(replayHistory(handlerOf(recorded), twice)).rejects.toMatchObject({
+      code: "TIDEMARK_HISTORY_FORMAT",
+      message: expect.stringContaining("entry 2 of the history does not fit those before it"),
+    });
+    const headless = { ...history, head: {} as never };
+    await expect(replayHistory(handlerOf(recorded), headless)).rejects.toMatchObject({
+      code: "TIDEMARK_HISTORY_FORMAT",
+      message: expect.stringContaining("head of the history is {}"),
+    });
+    const text = replayHistory(handlerOf(recorded), JSON.stringify(history) as never);
+    const error = (await text.catch((refused: unknown) => refused)) as Error;
+    expect(error.message.length).toBeLessThan(400);
+  });
+
   it.each([
     ["nothing", undefined],
     ["events", [{ EventType: "ExecutionStarted" }]],

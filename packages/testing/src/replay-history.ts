@@ -21,6 +21,7 @@ import {
 import type { DurableHandler } from "@tidemark/runtime";
 import type { LambdaContext } from "@tidemark/sdk";
 import { callSource, currentStack } from "./call-source.js";
+import { canonicalText } from "./canonical-json.js";
 import { treeOf } from "./explored-facts.js";
 import { asHandler, installHandlerTimers } from "./handler-timers.js";
 import { requireKitOptions } from "./kit-options.js";
@@ -82,7 +83,7 @@ export interface RecordedExecution {
  *
  * @param history what `client.exportHistory` gave, from any store.
  * @returns `matches`, or `diverges` with the first operation that differs.
- * @throws TidemarkError `TIDEMARK_HISTORY_FORMAT`, `TIDEMARK_LOG_VERSION`.
+ * @throws TidemarkError `TIDEMARK_HISTORY_FORMAT`, `TIDEMARK_LOG_VERSION`, `TIDEMARK_HANDLER`.
  * @example
  * ```ts
  * const replay = await replayHistory(greet, await client.exportHistory(executionId));
@@ -163,16 +164,22 @@ class Replay {
 
   async #run(): Promise<HistoryReplay> {
     const event = recordedEvent(this.#recorded, this.#client());
-    const ended = this.#handler(event, { awsRequestId: "replay" } as LambdaContext);
+    const run = async (): Promise<unknown> =>
+      this.#handler(event, { awsRequestId: "replay" } as LambdaContext);
     const first = Promise.race([
-      ended.then((output) => ({ output })),
+      run().then((output) => ({ output })),
       this.#reached.then((beyond) => ({ beyond })),
     ]);
     const settled = await settledWithin(this.#clock, first, PATIENCE_MS, this.#turns());
     if (settled === undefined) return this.#hangs();
     if (settled.status === "rejected") return this.#threw(settled.reason);
     if ("beyond" in settled.value) return this.#wentBeyond(settled.value.beyond);
-    return this.#ended(settled.value.output);
+    const { output } = settled.value;
+    if (isOutput(output)) return this.#ended(output);
+    throw new TidemarkError(
+      "TIDEMARK_HANDLER",
+      `replayHistory: handler gave ${valueText(output)}, which is no invocation output; pass a handler of withDurableExecution`,
+    );
   }
 
   /** Quiet turns after which nothing comes any more: outcomes are delivered one by one. */
@@ -238,7 +245,8 @@ class Replay {
     const isSame =
       head.status === outcome.status &&
       (this.#options.result === "ignore" ||
-        (head.result === outcome.result && head.error?.ErrorType === outcome.error?.ErrorType));
+        (canonicalText(head.result) === canonicalText(outcome.result) &&
+          head.error?.ErrorType === outcome.error?.ErrorType));
     if (isSame) return { kind: "matches", outcome };
     return {
       kind: "diverges",
@@ -288,6 +296,10 @@ class Replay {
       source: sourceOf(this.#last),
     };
   }
+}
+
+function isOutput(output: unknown): output is DurableExecutionInvocationOutput {
+  return typeof Object(output).Status === "string";
 }
 
 function sourceOf(asked: Asked | undefined): string | undefined {
