@@ -47,6 +47,16 @@ describe("open", () => {
   });
 });
 
+describe("start", () => {
+  it("makes a function that nobody has registered known with one request, however many come at once", async () => {
+    const store = await rig.open();
+    rig.proxy.reset();
+    await Promise.all(Array.from({ length: 10 }, (_, index) => store.start(execution(`many-${index}`))));
+
+    expect(rig.proxy.seen.filter(({ action }) => action === "PutItem")).toHaveLength(11);
+  });
+});
+
 describe("ensureTable", () => {
   it("does without the TTL where a local engine has none", async () => {
     rig.tableNameForNext("without-ttl");

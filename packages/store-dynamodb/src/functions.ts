@@ -12,6 +12,8 @@ export class Functions {
   /** Functions are never taken back, so what was once there is there. */
   readonly #registered = new Set<string>();
   readonly #seen = new Set<string>();
+  /** Requests that are under way: those that start many at once share them. */
+  readonly #seeing = new Map<string, Promise<void>>();
 
   constructor(requests: Requests) {
     this.#requests = requests;
@@ -37,6 +39,14 @@ export class Functions {
   /** An execution of this function is about to be started. One request for each function of a process, at most. */
   async see(name: string): Promise<void> {
     if (this.#registered.has(name) || this.#seen.has(name)) return;
+    const underWay = this.#seeing.get(name);
+    if (underWay !== undefined) return underWay;
+    const seen = this.#put(name).finally(() => this.#seeing.delete(name));
+    this.#seeing.set(name, seen);
+    return seen;
+  }
+
+  async #put(name: string): Promise<void> {
     await this.#requests.put({ Item: functionKey(name), ConditionExpression: "attribute_not_exists(pk)" });
     this.#seen.add(name);
   }
