@@ -8,6 +8,7 @@
 import type { ExecutionStore } from "@tidemark/store";
 import { endingContract } from "./ending-contract";
 import { inboxContract } from "./inbox-contract";
+import { incarnationContract } from "./incarnation-contract";
 import { leaseContract } from "./lease-contract";
 import { listingContract } from "./listing-contract";
 import { logContract } from "./log-contract";
@@ -41,6 +42,7 @@ export function storeContract(name: string, open: () => Promise<StoreFixture>): 
     snapshotContract(store);
     endingContract(store);
     listingContract(store);
+    incarnationContract(() => fixture);
     sharingContract(() => fixture);
     randomWorkloadContract(open);
   });

@@ -12,12 +12,15 @@ export function isTerminal(status: ExecutionStatus): boolean {
 
 /** The execution and operation that a chained invoke's result goes to. */
 export interface ParentLink {
+  /** Exact: another execution of the same name is not told. */
   readonly executionId: string;
   readonly operationId: string;
 }
 
 export interface ExecutionHead {
   readonly executionId: string;
+  /** Drawn by the start of a name, and never again: tells the executions of one name apart. */
+  readonly incarnation?: string | undefined;
   readonly functionName: string;
   /** The name it was started under, if any. */
   readonly name?: string | undefined;

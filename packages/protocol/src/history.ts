@@ -6,7 +6,7 @@
 
 import { apply, isRejection } from "./apply.js";
 import type { ExecutionHead } from "./execution.js";
-import { childExecutionId, executionArn } from "./ids.js";
+import { childExecutionId, exactExecutionId, executionArn } from "./ids.js";
 import type { ErrorObject, Operation } from "./operation.js";
 import type { OutsideEvent } from "./outside-event.js";
 import type { InvocationEnd, LogEntry, LogRecord } from "./record.js";
@@ -37,13 +37,15 @@ export function historyOf(head: ExecutionHead, entries: readonly LogEntry[]): Hi
 class HistoryWriter {
   readonly events: HistoryEvent[] = [];
   readonly #head: ExecutionHead;
+  readonly #executionId: string;
   readonly #state: ExecutionState;
   #lastInvocation = 0;
   #lastMs = 0;
 
   constructor(head: ExecutionHead) {
     this.#head = head;
-    this.#state = new ExecutionState(head.executionId, head.startedAtMs);
+    this.#executionId = exactExecutionId(head);
+    this.#state = new ExecutionState(this.#executionId, head.startedAtMs);
     this.#add("ExecutionStarted", head.startedAtMs, undefined, {
       Input: withPayload(head.input),
       ExecutionTimeout: Math.round((head.timeoutAtMs - head.startedAtMs) / 1000),
@@ -91,7 +93,7 @@ class HistoryWriter {
       StartTimestamp: new Date(end.startedAtMs),
       EndTimestamp: new Date(end.endedAtMs),
       Error: withPayload(end.error),
-      RequestId: requestId(this.#head.executionId, end.epoch),
+      RequestId: requestId(this.#executionId, end.epoch),
     });
   }
 
@@ -141,7 +143,7 @@ class HistoryWriter {
 
   #invokeDetails(update: OperationUpdate): Record<string, unknown> {
     const functionName = update.ChainedInvokeOptions?.FunctionName as string;
-    const childId = childExecutionId(this.#head.executionId, update.Id as string);
+    const childId = childExecutionId(this.#executionId, update.Id as string);
     return {
       FunctionName: functionName,
       Input: withPayload(update.Payload),

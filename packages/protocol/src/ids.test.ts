@@ -3,11 +3,14 @@ import {
   callbackId,
   checkpointToken,
   childExecutionId,
+  exactExecutionId,
   executionArn,
   executionIdOf,
+  isMeant,
   namedExecutionId,
   operationId,
   parseCallbackId,
+  parseExecutionId,
   validateExecutionName,
 } from "./ids.js";
 
@@ -125,4 +128,35 @@ describe("validateExecutionName", () => {
       );
     },
   );
+});
+
+describe("exactExecutionId", () => {
+  const incarnation = fc.stringMatching(/^[A-Za-z0-9_-]{1,20}$/);
+
+  it("gives id and incarnation back, and means no other execution", () => {
+    fc.assert(
+      fc.property(id, incarnation, incarnation, (executionId, one, other) => {
+        const exact = exactExecutionId({ executionId, incarnation: one });
+        expect(parseExecutionId(exact)).toEqual({ executionId, incarnation: one });
+        expect(isMeant(exact, { executionId, incarnation: one })).toBe(true);
+        expect(isMeant(exact, { executionId, incarnation: other })).toBe(one === other);
+        expect(isMeant(exact, { executionId })).toBe(false);
+        expect(isMeant(executionId, { executionId, incarnation: other })).toBe(true);
+        expect(isMeant(exact, { executionId: `${executionId}x`, incarnation: one })).toBe(false);
+      }),
+    );
+  });
+
+  it("is the id itself where there is no incarnation", () => {
+    expect(exactExecutionId({ executionId: "01J" })).toBe("01J");
+    expect(parseExecutionId("01J")).toEqual({ executionId: "01J" });
+  });
+
+  it("is part of the ids of what the execution invokes, which are not exact themselves", () => {
+    const child = childExecutionId(exactExecutionId({ executionId: "a.b", incarnation: "c" }), "3");
+
+    expect(child).toBe("a.b!c~3");
+    expect(parseExecutionId(child)).toEqual({ executionId: child });
+    expect(parseExecutionId(childExecutionId(child, "1-2"))).toEqual({ executionId: "a.b!c~3~1-2" });
+  });
 });

@@ -17,10 +17,10 @@ const ARN_PREFIX = "arn:tidemark:durable:local:0:function:";
 
 /**
  * The name under which an execution's code sees it. It has the shape of a Lambda durable
- * execution ARN, so that code which reads one keeps working.
+ * execution ARN, so that code which reads one keeps working. Of an exact id, it is as exact.
  */
 export function executionArn(functionName: string, executionId: string): string {
-  return `${ARN_PREFIX}${functionName}/durable-execution/${executionId}/${executionId}`;
+  return `${ARN_PREFIX}${functionName}/durable-execution/${parseExecutionId(executionId).executionId}/${executionId}`;
 }
 
 /**
@@ -39,15 +39,50 @@ export function executionIdOf(arnOrId: string): string {
   return arnOrId.slice(arnOrId.lastIndexOf("/") + 1);
 }
 
+/** Between an id and an incarnation; neither function names nor execution names have it. */
+const EXACT = "!";
+
+/** Between an execution and the operation of it that invokes another. */
+const INVOKED = "~";
+
+/** An execution among all that ever have its id. */
+export interface ExactExecution {
+  readonly executionId: string;
+  /** Absent: the id is used once, or a version of Tidemark started it that did not draw one. */
+  readonly incarnation?: string | undefined;
+}
+
+/**
+ * The id that means this execution and no other. A name may be used again once its execution is gone: whoever still acts
+ * for that one uses its exact id, and finds nothing. The ids of invoked executions, callbacks and payloads derive from it.
+ */
+export function exactExecutionId({ executionId, incarnation }: ExactExecution): string {
+  return incarnation === undefined ? executionId : executionId + EXACT + incarnation;
+}
+
+/** What an id means: without an incarnation whichever execution has it now. */
+export function parseExecutionId(id: string): ExactExecution {
+  const at = id.lastIndexOf(EXACT);
+  // The id of an invoked execution begins with the exact id of who has invoked it.
+  if (at === -1 || id.includes(INVOKED, at)) return { executionId: id };
+  return { executionId: id.slice(0, at), incarnation: id.slice(at + 1) };
+}
+
+/** Whether an id means this execution. */
+export function isMeant(id: string, { executionId, incarnation }: ExactExecution): boolean {
+  const meant = parseExecutionId(id);
+  if (meant.executionId !== executionId) return false;
+  return meant.incarnation === undefined || meant.incarnation === incarnation;
+}
+
 /** A checkpoint token: the fence of invariant 3. */
 export function checkpointToken(executionId: string, epoch: number, sequence: number): string {
   return `${executionId}.${epoch}.${sequence}`;
 }
 
 /**
- * A callback id names the execution and the operation, so that completing one needs no index. Its
- * last part is a check: an id that was cut off, or that belongs to an earlier execution of the same
- * name, does not pass for another.
+ * A callback id names the exact execution and the operation, so that completing one needs no index. Its
+ * last part is a check: an id that was cut off does not pass for another.
  */
 export function callbackId(executionId: string, operation: string, startedAtMs: number): string {
   return `${executionId}:${operation}:${checksum(`${executionId}:${operation}:${startedAtMs}`)}`;
@@ -74,9 +109,9 @@ function checksum(text: string): string {
   return hash.toString(36);
 }
 
-/** The execution that a chained invoke starts: derived, so that starting it twice is harmless. */
+/** The execution that a chained invoke starts: derived from the exact id, so that starting it twice is harmless. */
 export function childExecutionId(parentExecutionId: string, operation: string): string {
-  return `${parentExecutionId}~${operation}`;
+  return parentExecutionId + INVOKED + operation;
 }
 
 /** The execution that a caller's name stands for. */

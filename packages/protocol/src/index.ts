@@ -25,11 +25,15 @@ export {
   callbackId,
   checkpointToken,
   childExecutionId,
+  type ExactExecution,
+  exactExecutionId,
   executionArn,
   executionIdOf,
+  isMeant,
   namedExecutionId,
   operationId,
   parseCallbackId,
+  parseExecutionId,
   validateExecutionName,
 } from "./ids.js";
 export {

@@ -14,6 +14,7 @@ import {
   startRunning,
   step,
   suspension,
+  T0,
 } from "../../../testing/contract/sample-executions";
 import { rigForTests } from "../../../testing/engines/dynamodb-suite";
 
@@ -147,6 +148,35 @@ describe("items", () => {
       entries: [{ records: [step("1", odd)] }],
       inbox: [{ key: "a\0c", event }],
     });
+  });
+});
+
+describe("purge", () => {
+  it("leaves empty items in the places of barriers and fences, for a week", async () => {
+    const store = await rig.open();
+    await startRunning(store, "e1", { incarnation: "first" });
+    const barrier = { previous: { epoch: 1, startedAtMs: T0, endedAtMs: T0 } };
+    await store.append("e1", entry(1));
+    await store.append("e1", entry(2, { barrier }));
+    await store.append("e1", entry(3));
+    await store.append("e1", entry(4, { records: [] }));
+    await store.post(message("e1"));
+    await store.finish(ending("e1", { epoch: undefined }));
+    const beforeMs = Date.now();
+
+    expect(await store.purge("e1")).toBe(true);
+
+    const items = await rig.items("E#e1");
+    expect(items).toEqual(
+      [2, 4].map((sequence) => ({
+        pk: { S: "E#e1" },
+        sk: { S: `L#!first#000000000${sequence}` },
+        ttl: { N: expect.any(String) },
+      })),
+    );
+    const [ttlMs] = items.map(({ ttl }) => Number((ttl as { N: string }).N) * 1_000);
+    expect(ttlMs).toBeGreaterThanOrEqual(beforeMs + 7 * 86_400_000);
+    expect(ttlMs).toBeLessThan(beforeMs + 8 * 86_400_000);
   });
 });
 

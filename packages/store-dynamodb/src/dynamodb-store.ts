@@ -4,7 +4,7 @@
  */
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import type { ExecutionHead, LogEntry } from "@tidemark/protocol";
+import { type ExecutionHead, type LogEntry, parseExecutionId } from "@tidemark/protocol";
 import type {
   AcquireRequest,
   ExecutionStore,
@@ -207,7 +207,7 @@ export class DynamoDbStore implements ExecutionStore {
     return this.#run([executionId], async () => {
       const head = await this.#heads.acquire(request);
       if (head === undefined) this.#dueIndex.wasNotDue(executionId, request.nowMs);
-      else this.#foreign.holds(executionId, head);
+      else this.#foreign.holds(head);
       return head;
     });
   }
@@ -337,7 +337,8 @@ export class DynamoDbStore implements ExecutionStore {
 
   #run<T>(concern: Concern, work: () => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) return Promise.reject(closedError(this.#options.tableName));
-    return this.#underWayUntil(this.#order.run(concern, work));
+    const concerned = concern === "everything" ? concern : concern.map(bareId);
+    return this.#underWayUntil(this.#order.run(concerned, work));
   }
 
   #underWayUntil<T>(done: Promise<T>): Promise<T> {
@@ -349,7 +350,12 @@ export class DynamoDbStore implements ExecutionStore {
     return done;
   }
 
-  #tell(executionId: string): void {
-    for (const listener of this.#listeners) listener(executionId);
+  #tell(id: string): void {
+    for (const listener of this.#listeners) listener(bareId(id));
   }
+}
+
+/** Of whichever execution has it. */
+function bareId(id: string): string {
+  return parseExecutionId(id).executionId;
 }

@@ -10,6 +10,7 @@
  * something may have changed, and nothing is read here.
  */
 
+import { type ExactExecution, isMeant, parseExecutionId } from "@tidemark/protocol";
 import { type DueIndex, FIRST_PAGE_ROWS } from "./due-index.js";
 import { headKey } from "./items.js";
 import { executionIdOf } from "./keys.js";
@@ -25,7 +26,7 @@ interface ForeignChangesOptions {
 }
 
 /** A lease of this process, and the events that its holder knows of. */
-interface Held {
+interface Held extends ExactExecution {
   readonly epoch: number;
   inboxCount: number;
 }
@@ -60,20 +61,25 @@ export class ForeignChanges {
     for (const name of functionNames) this.#functionNames.add(name);
   }
 
-  holds(executionId: string, held: Held): void {
-    this.#held.set(executionId, { ...held });
+  holds({ executionId, incarnation, epoch, inboxCount }: Held): void {
+    this.#held.set(executionId, { executionId, incarnation, epoch, inboxCount });
   }
 
   /** The execution was read, if it is one of those that run here. */
   saw(executionId: string, inboxCount: number): void {
-    const held = this.#held.get(executionId);
+    const held = this.#heldOf(executionId);
     if (held !== undefined) held.inboxCount = inboxCount;
   }
 
   /** The lease with this epoch is over; `undefined`: all are. */
   releases(executionId: string, epoch: number | undefined): void {
-    const held = this.#held.get(executionId);
-    if (epoch === undefined || (held?.epoch ?? 0) <= epoch) this.#held.delete(executionId);
+    const held = this.#heldOf(executionId);
+    if (held !== undefined && held.epoch <= (epoch ?? held.epoch)) this.#held.delete(held.executionId);
+  }
+
+  #heldOf(id: string): Held | undefined {
+    const held = this.#held.get(parseExecutionId(id).executionId);
+    return held !== undefined && isMeant(id, held) ? held : undefined;
   }
 
   #look(): void {

@@ -8,7 +8,7 @@
  */
 
 import type { ExecutionHead } from "@tidemark/protocol";
-import { isTerminal } from "@tidemark/protocol";
+import { isMeant, isTerminal, parseExecutionId } from "@tidemark/protocol";
 import {
   type AcquireRequest,
   acquiredHead,
@@ -31,7 +31,7 @@ import {
   type StoredHead,
   storedHeadOf,
 } from "./items.js";
-import { inputSortKey } from "./keys.js";
+import { generationOf, inputSortKey } from "./keys.js";
 import type { KnownExecutions } from "./known-executions.js";
 import type { Requests } from "./requests.js";
 import { itemTooLargeError, missingInputError } from "./store-errors.js";
@@ -81,10 +81,10 @@ export class Heads {
 
   /** A strongly consistent read, without an input that is apart. */
   async read(executionId: string): Promise<StoredHead | undefined> {
-    return this.found(executionId, await this.#reads.read(executionId));
+    return this.found(executionId, await this.#reads.read(parseExecutionId(executionId).executionId));
   }
 
-  /** Takes in what a strongly consistent read or a failed condition has shown. */
+  /** Takes in what a strongly consistent read or a failed condition has shown. Gives the execution that is meant. */
   found(executionId: string, item: Item | undefined): StoredHead | undefined {
     if (item === undefined) {
       this.#known.gone(executionId);
@@ -92,7 +92,7 @@ export class Heads {
     }
     const stored = storedHeadOf(item, this.#context);
     this.#known.saw(stored);
-    return stored;
+    return isMeant(executionId, stored.head) ? stored : undefined;
   }
 
   /** The head as the port gives it. @throws TidemarkError `TIDEMARK_LOG_CORRUPT` when its input is gone. */
@@ -115,13 +115,13 @@ export class Heads {
   }
 
   async start(execution: NewExecution): Promise<{ created: boolean; head: ExecutionHead }> {
-    const { executionId, input } = execution;
+    const { executionId, incarnation, input } = execution;
     const head = newHead(execution);
     const hasInputApart = input !== undefined && Buffer.byteLength(input) > INLINE_INPUT_BYTES;
     const { input: _input, ...small } = head;
     const stored: StoredHead = {
       head: hasInputApart ? small : head,
-      generation: uniqueToken().slice(0, 8),
+      generation: incarnation === undefined ? uniqueToken().slice(0, 8) : generationOf(incarnation),
       nonce: uniqueToken(),
       previousNonce: undefined,
       leaseNonce: undefined,

@@ -20,6 +20,7 @@ import {
   executionIdOf,
   executionPartition,
   HEAD_SORT_KEY,
+  incarnationOf,
   indexPartition,
   inputSortKey,
   listSortKey,
@@ -36,7 +37,7 @@ export const FORMAT_VERSION = 1;
 export interface StoredHead {
   /** Without the input when that is an item of its own. */
   readonly head: ExecutionHead;
-  /** Tells executions of the same id apart. */
+  /** Tells executions of the same id apart: its incarnation, or drawn by the store where there is none. */
   readonly generation: string;
   /** Drawn anew by every write of the head: a write is conditional on the one before it. */
   readonly nonce: string;
@@ -158,6 +159,8 @@ export function storedHeadOf(item: Item, { tableName }: ItemContext): StoredHead
   const give = <Key extends keyof ExecutionHead>(key: Key, value: ExecutionHead[Key] | undefined) => {
     if (value !== undefined) head[key] = value;
   };
+  const generation = item.g?.S as string;
+  give("incarnation", incarnationOf(generation));
   give("input", textOf(item.in));
   give("name", textOf(item.nm));
   give("tenantId", textOf(item.tn));
@@ -173,7 +176,7 @@ export function storedHeadOf(item: Item, { tableName }: ItemContext): StoredHead
   give("expiresAtMs", numberOf(item.xt));
   return {
     head,
-    generation: item.g?.S as string,
+    generation,
     nonce: item.n?.S as string,
     previousNonce: item.m?.S,
     leaseNonce: item.l?.S,

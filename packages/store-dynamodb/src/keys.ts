@@ -3,8 +3,11 @@
  *
  * An execution that was removed may be started again under its id, while items of the removed one
  * are still there: DynamoDB's TTL deletes items one by one, in any order, days late. So every head
- * draws a generation, and what belongs to it carries the generation in its sort key.
+ * draws a generation, and what belongs to it carries the generation in its sort key. The generation of an execution
+ * that has an incarnation says which.
  */
+
+import { parseExecutionId } from "@tidemark/protocol";
 
 /** The partition of the functions; the sort key is the function's name. */
 export const FUNCTIONS_PARTITION = "F";
@@ -16,19 +19,31 @@ const SEQUENCE_DIGITS = 10;
 const MAX_SEQUENCE = 10 ** SEQUENCE_DIGITS - 1;
 /** Room for 10^5 parts of a snapshot. */
 const PART_DIGITS = 5;
-/** Sorts after all that follows a prefix: generations and numbers are of letters, digits and `-`. */
+/** Sorts after all that follows a prefix: generations and numbers are of letters, digits, `!`, `_` and `-`. */
 const AFTER_ALL = "~";
 /** Milliseconds until the year 33658. */
 const TIME_DIGITS = 15;
 
 const EXECUTION_PREFIX = "E#";
 
-export function executionPartition(executionId: string): string {
-  return `${EXECUTION_PREFIX}${executionId}`;
+/** Of whichever execution has the id. */
+export function executionPartition(id: string): string {
+  return EXECUTION_PREFIX + parseExecutionId(id).executionId;
 }
 
 export function executionIdOf(partition: string): string {
   return partition.slice(EXECUTION_PREFIX.length);
+}
+
+/** In no generation that a store has drawn. */
+const INCARNATION_PREFIX = "!";
+
+export function generationOf(incarnation: string): string {
+  return INCARNATION_PREFIX + incarnation;
+}
+
+export function incarnationOf(generation: string): string | undefined {
+  return generation.startsWith(INCARNATION_PREFIX) ? generation.slice(INCARNATION_PREFIX.length) : undefined;
 }
 
 export function entryPrefix(generation: string): string {

@@ -5,6 +5,7 @@
  * That an entry was there is certain for as long as its generation lives: entries are never changed.
  */
 
+import { isMeant, parseExecutionId } from "@tidemark/protocol";
 import type { StoredHead } from "./items.js";
 
 interface Known {
@@ -25,13 +26,13 @@ export class KnownExecutions {
 
   /** The head as last seen, if this process has not changed it since without seeing the outcome. */
   head(executionId: string): StoredHead | undefined {
-    const known = this.#known.get(executionId);
+    const known = this.#meant(executionId);
     return known?.isCurrent === true ? known.stored : undefined;
   }
 
   /** What never changes of a head: its generation, its times. And the last entry that is known to be there. */
   log(executionId: string): { readonly stored: StoredHead; readonly lastSequence: number } | undefined {
-    return this.#known.get(executionId);
+    return this.#meant(executionId);
   }
 
   saw(stored: StoredHead): void {
@@ -48,18 +49,19 @@ export class KnownExecutions {
   }
 
   sawEntry(executionId: string, generation: string, sequence: number): void {
-    const known = this.#known.get(executionId);
+    const known = this.#meant(executionId);
     if (known?.stored.generation === generation) known.lastSequence = Math.max(known.lastSequence, sequence);
   }
 
   /** The head has been written, and how it is now is not known. */
   changed(executionId: string): void {
-    const known = this.#known.get(executionId);
+    const known = this.#meant(executionId);
     if (known !== undefined) known.isCurrent = false;
   }
 
   gone(executionId: string): void {
-    this.#known.delete(executionId);
+    const known = this.#meant(executionId);
+    if (known !== undefined) this.#known.delete(known.stored.head.executionId);
   }
 
   sawParent(executionId: string, parentId: string): void {
@@ -70,6 +72,12 @@ export class KnownExecutions {
 
   parentOf(executionId: string): string | undefined {
     return this.#parents.get(executionId);
+  }
+
+  /** Another execution that has the id counts as not known. */
+  #meant(id: string): Known | undefined {
+    const known = this.#known.get(parseExecutionId(id).executionId);
+    return known !== undefined && isMeant(id, known.stored.head) ? known : undefined;
   }
 }
 

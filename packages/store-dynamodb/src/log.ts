@@ -71,7 +71,8 @@ export class Log {
     });
     this.#known.sawEntry(executionId, stored.generation, sequence);
     if (refused === undefined) return { appended: true };
-    if (refused.found === undefined) return { appended: false };
+    // Without an entry it is what a purge has left in the place of a fence.
+    if (refused.found?.e === undefined) return { appended: false };
     return { appended: false, existing: this.#entryOf(executionId, refused.found, sequence) };
   }
 

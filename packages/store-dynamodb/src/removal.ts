@@ -1,18 +1,26 @@
 /**
  * Owns the removal of executions: the head first, which makes the rest meaningless, then the rest.
  *
- * What a crash in between leaves behind goes with the TTL.
+ * 1. What a crash in between leaves behind goes with the TTL.
+ * 2. An append asks only whether its place is free. So the place of a barrier and of a fence stays taken, by an empty
+ *    item: an invocation that they fenced off, and that wakes now, still records nothing (invariant 2).
  */
 
+import type { AttributeValue } from "@aws-sdk/client-dynamodb";
+import { decodeEntry } from "@tidemark/protocol";
 import { mapConcurrently } from "./concurrent.js";
 import type { Heads } from "./heads.js";
-import { executionIdOf, executionPartition, indexPartitions, isOfGeneration } from "./keys.js";
+import { entryPrefix, executionIdOf, executionPartition, indexPartitions, isOfGeneration } from "./keys.js";
 import { LIST_INDEX } from "./listing.js";
 import type { Requests } from "./requests.js";
-import type { Item } from "./text-attribute.js";
+import { type Item, textOf } from "./text-attribute.js";
+import { wallClockMs } from "./turn.js";
 
 /** Rows of one partition that one call looks at: 150 bytes each, 20 read units. */
 const ROWS_PER_CALL = 1_000;
+
+/** No process stands still for so long and goes on. Whoever starts the name meanwhile reads what is left, unseen. */
+const FENCE_LIFE_MS = 7 * 24 * 60 * 60 * 1_000;
 
 export class Removal {
   readonly #requests: Requests;
@@ -33,13 +41,20 @@ export class Removal {
     const pages = this.#requests.pages({
       KeyConditionExpression: "pk = :pk",
       ExpressionAttributeValues: { ":pk": { S: executionPartition(executionId) } },
-      ProjectionExpression: "pk, sk",
+      ProjectionExpression: "pk, sk, e",
       ConsistentRead: true,
     });
-    for await (const keys of pages) {
+    const ttl = { N: String(Math.ceil((wallClockMs() + FENCE_LIFE_MS) / 1000)) };
+    for await (const items of pages) {
       // Others may be of an execution that has been started under this id since.
-      const its = keys.filter(({ sk }) => isOfGeneration(sk?.S ?? "", generation));
-      await this.#requests.batchWrite(its.map((Key) => ({ DeleteRequest: { Key } })));
+      const its = items.filter(({ sk }) => isOfGeneration(sk?.S ?? "", generation));
+      await this.#requests.batchWrite(
+        its.map(({ e, ...Key }) =>
+          isFence(generation, Key, e)
+            ? { PutRequest: { Item: { ...Key, ttl } } }
+            : { DeleteRequest: { Key } },
+        ),
+      );
     }
     return true;
   }
@@ -84,5 +99,18 @@ export class Removal {
     });
     const executionIds = (page.Items ?? []).map(({ pk }) => executionIdOf(pk?.S ?? ""));
     return { executionIds, next: page.LastEvaluatedKey };
+  }
+}
+
+/** Whether an item is an entry that no epoch before it may follow: a barrier, or one without records. */
+function isFence(generation: string, { sk }: Item, e: AttributeValue | undefined): boolean {
+  const prefix = entryPrefix(generation);
+  if (sk?.S?.startsWith(prefix) !== true) return false;
+  try {
+    const { barrier, records } = decodeEntry(textOf(e) ?? "", Number(sk.S.slice(prefix.length)));
+    return barrier !== undefined || records.length === 0;
+  } catch {
+    // Of a newer version, or damaged: it may be one.
+    return true;
   }
 }

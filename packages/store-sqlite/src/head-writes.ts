@@ -24,7 +24,7 @@ import {
   wokenHead,
 } from "@tidemark/store";
 import type { Changed } from "./group-commit.js";
-import { endColumns, eventOf, type HeadRow, headOf, liveColumns, newColumns } from "./rows.js";
+import { endColumns, eventOf, type HeadRow, headOf, liveColumns, meant, newColumns } from "./rows.js";
 import type { Statements } from "./statements.js";
 import { storedText } from "./text.js";
 
@@ -43,11 +43,11 @@ export class HeadWrites {
 
   /** The head with its input. */
   read(executionId: string): Numbered | undefined {
-    return numbered(this.#statements.head.get(storedText(executionId)));
+    return numbered(this.#statements.head.get(...meant(executionId)));
   }
 
   readWithoutInput(executionId: string): Numbered | undefined {
-    return numbered(this.#statements.headWithoutInput.get(storedText(executionId)));
+    return numbered(this.#statements.headWithoutInput.get(...meant(executionId)));
   }
 
   start(execution: NewExecution, changed: Changed): { created: boolean; head: ExecutionHead } {
@@ -68,7 +68,7 @@ export class HeadWrites {
   }
 
   renew(executionId: string, epoch: number, leaseUntilMs: number): boolean {
-    return this.#statements.renew.run(leaseUntilMs, storedText(executionId), epoch).changes === 1;
+    return this.#statements.renew.run(...meant(executionId), leaseUntilMs, epoch).changes === 1;
   }
 
   suspend(request: SuspendRequest, changed: Changed): "suspended" | "inbox" | "superseded" {
@@ -80,7 +80,7 @@ export class HeadWrites {
     this.#saveLive(found.number, head);
     // Others know of the lease's end, and look then.
     const isSooner = head.dueAtMs !== undefined && head.dueAtMs < (before.dueAtMs as number);
-    if (isWoken || isSooner) changed(request.executionId);
+    if (isWoken || isSooner) changed(head.executionId);
     return isWoken ? "inbox" : "suspended";
   }
 
@@ -91,7 +91,7 @@ export class HeadWrites {
     if (request.epoch !== undefined && found.head.epoch !== request.epoch) return "superseded";
     const head = endedHead(found.head, request);
     this.#saveEnd(found.number, head);
-    changed(request.executionId);
+    changed(head.executionId);
     const outcome = childOutcome(head);
     if (outcome !== undefined) this.post(outcome, changed);
     return "finished";
@@ -101,7 +101,7 @@ export class HeadWrites {
     const found = this.readWithoutInput(executionId);
     if (found?.head.status !== "STOPPED") return false;
     this.#saveEnd(found.number, resumedHead(found.head, nowMs));
-    changed(executionId);
+    changed(found.head.executionId);
     return true;
   }
 
@@ -118,7 +118,7 @@ export class HeadWrites {
     this.#statements.putEvent.run(number, storedText(key), nowMs, JSON.stringify(event));
     if (request.wake) {
       this.#saveLive(number, wokenHead(head, nowMs));
-      changed(executionId);
+      changed(head.executionId);
     }
     return { kind: "posted" };
   }
@@ -126,7 +126,7 @@ export class HeadWrites {
   saveSnapshot({ executionId, sequence, nonce, text }: SnapshotRequest): boolean {
     const found = this.readWithoutInput(executionId);
     if (found === undefined || hasEndedForGood(found.head.status)) return false;
-    const entry: string | undefined = this.#statements.entry.get(storedText(executionId), sequence)?.entry;
+    const entry: string | undefined = this.#statements.entry.get(...meant(executionId), sequence)?.entry;
     if (entry === undefined || decodeEntry(entry, sequence).nonce !== nonce) return false;
     return this.#statements.putSnapshot.run(found.number, sequence, storedText(text)).changes === 1;
   }

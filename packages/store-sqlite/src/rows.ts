@@ -1,11 +1,12 @@
 /** Owns how a head and an inbox event are laid out in columns. Pure. */
 
-import type {
-  ErrorObject,
-  ExecutionHead,
-  ExecutionStatus,
-  InvocationEnd,
-  OutsideEvent,
+import {
+  type ErrorObject,
+  type ExecutionHead,
+  type ExecutionStatus,
+  type InvocationEnd,
+  type OutsideEvent,
+  parseExecutionId,
 } from "@tidemark/protocol";
 import type { InboxEvent, NewExecution } from "@tidemark/store";
 import { type StoredText, storedText, storedTextOrNull, textOf } from "./text.js";
@@ -33,6 +34,7 @@ export interface HeadRow {
   readonly result: StoredText | null;
   readonly error: string | null;
   readonly expires_at_ms: number | null;
+  readonly incarnation: StoredText | null;
   readonly input?: StoredText | null;
 }
 
@@ -53,6 +55,7 @@ export function headOf(row: HeadRow): ExecutionHead {
     epoch: row.epoch,
     inboxCount: row.inbox_count,
   };
+  if (row.incarnation !== null) head.incarnation = textOf(row.incarnation);
   if (row.name !== null) head.name = textOf(row.name);
   if (row.tenant_id !== null) head.tenantId = textOf(row.tenant_id);
   if (row.parent_execution_id !== null && row.parent_operation_id !== null) {
@@ -75,6 +78,12 @@ export function headOf(row: HeadRow): ExecutionHead {
 
 type Column = StoredText | number | null;
 
+/** Parameters of statements that look for the execution which an id means. */
+export function meant(id: string): [StoredText, StoredText | null] {
+  const { executionId, incarnation } = parseExecutionId(id);
+  return [storedText(executionId), storedTextOrNull(incarnation)];
+}
+
 /** Parameters of the statement that inserts the head of a new execution. */
 export function newColumns(execution: NewExecution, head: ExecutionHead): Column[] {
   return [
@@ -91,6 +100,7 @@ export function newColumns(execution: NewExecution, head: ExecutionHead): Column
     head.epoch,
     head.dueAtMs ?? null,
     head.inboxCount,
+    storedTextOrNull(execution.incarnation),
   ];
 }
 

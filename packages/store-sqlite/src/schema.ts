@@ -82,8 +82,8 @@ PRAGMA application_id = ${APPLICATION_ID};
 `;
 
 /**
- * Came later, and an older reader of the same file is not misled by it: the trigger removes a snapshot whoever removes
- * its execution, before the number is used again.
+ * Came later, and an older reader of the same file is not misled by them: it writes the columns that it knows by their
+ * names, and the trigger removes a snapshot whoever removes its execution, before the number is used again.
  */
 const ADDITIONS = `
 CREATE TABLE IF NOT EXISTS snapshots (number INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, snapshot TEXT NOT NULL);
@@ -91,6 +91,8 @@ CREATE TRIGGER IF NOT EXISTS snapshots_removed AFTER DELETE ON executions BEGIN
   DELETE FROM snapshots WHERE number = old.number;
 END;
 `;
+
+const HAS_INCARNATION = "SELECT 1 FROM pragma_table_info('executions') WHERE name = 'incarnation'";
 
 /** Whether the file has our tables already. Reads only. @throws TidemarkError `TIDEMARK_STORE_PATH`, `TIDEMARK_STORE_VERSION`. */
 export function hasSchema(database: DatabaseSyncInstance, path: string): boolean {
@@ -119,6 +121,8 @@ export function createSchema(database: DatabaseSyncInstance, path: string): void
   try {
     if (!hasSchema(database, path)) database.exec(SCHEMA);
     database.exec(ADDITIONS);
+    if (database.prepare(HAS_INCARNATION).get() === undefined)
+      database.exec("ALTER TABLE executions ADD COLUMN incarnation TEXT");
     database.exec("COMMIT");
   } catch (error) {
     if (database.isTransaction) database.exec("ROLLBACK");

@@ -247,6 +247,22 @@ describe("SqliteStore", () => {
       await reopened.close();
     });
 
+    it("of a version without incarnations gets a place for them, and its executions have none", async () => {
+      const store = await SqliteStore.open({ path });
+      await store.start(execution("e1"));
+      await store.append("e1", entry(1));
+      await store.close();
+      inFile("ALTER TABLE executions DROP COLUMN incarnation");
+
+      const reopened = await SqliteStore.open({ path });
+      await reopened.start({ ...execution("e2"), incarnation: "second" });
+      expect((await reopened.load("e1"))?.entries).toEqual([entry(1)]);
+      expect(await reopened.head("e1")).not.toHaveProperty("incarnation");
+      expect(await reopened.append("e1", entry(2))).toEqual({ appended: true });
+      expect(await reopened.head("e2!second")).toMatchObject({ incarnation: "second" });
+      await reopened.close();
+    });
+
     it("loses a snapshot with its execution, also when a version without snapshots removes that", async () => {
       const store = await SqliteStore.open({ path });
       await store.start(execution("e1"));

@@ -28,7 +28,7 @@ import { GroupCommit } from "./group-commit.js";
 import { HeadWrites } from "./head-writes.js";
 import { listStatement } from "./listing.js";
 import { optionsError, type ResolvedOptions, resolveOptions, type SqliteStoreOptions } from "./options.js";
-import { type HeadRow, headOf, type InboxRow, inboxEventOf } from "./rows.js";
+import { type HeadRow, headOf, type InboxRow, inboxEventOf, meant } from "./rows.js";
 import { prepareStatements, type Statements } from "./statements.js";
 import { entryTooLargeError } from "./store-errors.js";
 import { type StoredText, storedText, textOf } from "./text.js";
@@ -204,13 +204,13 @@ export class SqliteStore implements ExecutionStore {
   }
 
   async append(executionId: string, entry: LogEntry): Promise<{ appended: boolean; existing?: LogEntry }> {
-    const id = storedText(executionId);
+    const id = meant(executionId);
     const { sequence } = entry;
     const text = encodeEntry(entry);
     this.#checkSize(text, sequence);
     const refusal = await this.#work.submit("single-statement-write", () => {
-      if (this.#statements.append.run(id, sequence, text).changes === 1) return undefined;
-      return { existing: this.#statements.entry.get(id, sequence)?.entry as string | undefined };
+      if (this.#statements.append.run(...id, sequence, text).changes === 1) return undefined;
+      return { existing: this.#statements.entry.get(...id, sequence)?.entry as string | undefined };
     });
     if (refusal === undefined) return { appended: true };
     const { existing } = refusal;

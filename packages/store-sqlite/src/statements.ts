@@ -10,30 +10,32 @@ import { MAX_SEQUENCE, SEQUENCE_BITS } from "./schema.js";
 const LIVE_COLUMNS =
   "status = ?, epoch = ?, owner = ?, due_at_ms = ?, invoked_at_ms = ?, last_invocation = ?, inbox_count = ?";
 
-const NUMBER = "(SELECT number FROM executions WHERE execution_id = ?1)";
+/** The execution that an id means: any that has it, or the one of this incarnation. */
+const MEANT = "execution_id = ?1 AND (?2 IS NULL OR incarnation = ?2)";
+const NUMBER = `(SELECT number FROM executions WHERE ${MEANT})`;
 
 const SQL = {
   insertHead: `
     INSERT INTO executions (execution_id, function_name, name, tenant_id, parent_execution_id, parent_operation_id,
-      started_at_ms, timeout_at_ms, retention_ms, status, epoch, due_at_ms, inbox_count)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+      started_at_ms, timeout_at_ms, retention_ms, status, epoch, due_at_ms, inbox_count, incarnation)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   insertInput: "INSERT INTO inputs VALUES (?, ?)",
-  head: "SELECT * FROM executions LEFT JOIN inputs USING (number) WHERE execution_id = ?",
-  headWithoutInput: "SELECT * FROM executions WHERE execution_id = ?",
+  head: `SELECT * FROM executions LEFT JOIN inputs USING (number) WHERE ${MEANT}`,
+  headWithoutInput: `SELECT * FROM executions WHERE ${MEANT}`,
   saveLive: `UPDATE executions SET ${LIVE_COLUMNS} WHERE number = ?`,
   saveEnd: `
     UPDATE executions SET ${LIVE_COLUMNS}, ended_at_ms = ?, result = ?, error = ?, expires_at_ms = ?
     WHERE number = ?`,
-  renew: "UPDATE executions SET due_at_ms = ? WHERE execution_id = ? AND epoch = ? AND status = 'RUNNING'",
+  renew: `UPDATE executions SET due_at_ms = ?3 WHERE ${MEANT} AND epoch = ?4 AND status = 'RUNNING'`,
 
   // One statement refuses all that does not fit: a position that is taken breaks the key; after a gap,
   // or in an unknown execution, the entry comes out as NULL, which the column does not take.
   // `INSERT ... SELECT` would build a temporary table, because it reads the table that it writes.
   append: `
-    INSERT OR IGNORE INTO log VALUES (${NUMBER} << ${SEQUENCE_BITS} | ?2, CASE ?2
-      WHEN 1 THEN (SELECT ?3 FROM executions WHERE execution_id = ?1)
-      ELSE (SELECT ?3 FROM log WHERE position = (${NUMBER} << ${SEQUENCE_BITS} | (?2 - 1))) END)`,
-  entry: `SELECT entry FROM log WHERE position = (${NUMBER} << ${SEQUENCE_BITS} | ?2)`,
+    INSERT OR IGNORE INTO log VALUES (${NUMBER} << ${SEQUENCE_BITS} | ?3, CASE ?3
+      WHEN 1 THEN (SELECT ?4 FROM executions WHERE ${MEANT})
+      ELSE (SELECT ?4 FROM log WHERE position = (${NUMBER} << ${SEQUENCE_BITS} | (?3 - 1))) END)`,
+  entry: `SELECT entry FROM log WHERE position = (${NUMBER} << ${SEQUENCE_BITS} | ?3)`,
   entries: `
     SELECT position & ${MAX_SEQUENCE} AS sequence, entry FROM log
     WHERE position BETWEEN (?1 << ${SEQUENCE_BITS} | (?2 + 1)) AND (?1 << ${SEQUENCE_BITS} | ${MAX_SEQUENCE})

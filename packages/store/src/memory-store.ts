@@ -7,9 +7,11 @@
 import {
   DueQueue,
   type ExecutionHead,
+  isMeant,
   isTerminal,
   type LogEntry,
   type OptionNames,
+  parseExecutionId,
   requireOptionNames,
   TidemarkError,
 } from "@tidemark/protocol";
@@ -122,7 +124,7 @@ export class MemoryStore implements ExecutionStore {
   }
 
   async load(executionId: string): Promise<LoadedExecution | undefined> {
-    const stored = this.#executions.get(executionId);
+    const stored = this.#stored(executionId);
     if (stored === undefined) return undefined;
     const { head, snapshot, entries, inbox } = stored;
     return {
@@ -134,17 +136,17 @@ export class MemoryStore implements ExecutionStore {
   }
 
   async inbox(executionId: string): Promise<LoadedInbox | undefined> {
-    const stored = this.#executions.get(executionId);
+    const stored = this.#stored(executionId);
     if (stored === undefined) return undefined;
     return { inboxCount: stored.head.inboxCount, events: [...stored.inbox.values()] };
   }
 
   async entries(executionId: string, afterSequence: number, limit: number): Promise<LogEntry[] | undefined> {
-    return this.#executions.get(executionId)?.entries.slice(afterSequence, afterSequence + limit);
+    return this.#stored(executionId)?.entries.slice(afterSequence, afterSequence + limit);
   }
 
   async acquire(request: AcquireRequest): Promise<ExecutionHead | undefined> {
-    const stored = this.#executions.get(request.executionId);
+    const stored = this.#stored(request.executionId);
     const head = stored === undefined ? undefined : acquiredHead(stored.head, request);
     if (stored === undefined || head === undefined) return undefined;
     this.#put(stored, head);
@@ -152,14 +154,14 @@ export class MemoryStore implements ExecutionStore {
   }
 
   async renew(executionId: string, epoch: number, leaseUntilMs: number): Promise<boolean> {
-    const stored = this.#executions.get(executionId);
+    const stored = this.#stored(executionId);
     if (stored === undefined || !isHeldBy(stored.head, epoch)) return false;
     this.#put(stored, { ...stored.head, dueAtMs: leaseUntilMs });
     return true;
   }
 
   async append(executionId: string, entry: LogEntry): Promise<{ appended: boolean; existing?: LogEntry }> {
-    const stored = this.#executions.get(executionId);
+    const stored = this.#stored(executionId);
     if (stored === undefined) return { appended: false };
     const existing = stored.entries[entry.sequence - 1];
     if (existing !== undefined) return { appended: false, existing };
@@ -169,7 +171,7 @@ export class MemoryStore implements ExecutionStore {
   }
 
   async saveSnapshot({ executionId, sequence, nonce, text }: SnapshotRequest): Promise<boolean> {
-    const stored = this.#executions.get(executionId);
+    const stored = this.#stored(executionId);
     if (stored === undefined || hasEndedForGood(stored.head.status)) return false;
     if (stored.entries[sequence - 1]?.nonce !== nonce) return false;
     if (stored.snapshot !== undefined && stored.snapshot.sequence >= sequence) return false;
@@ -178,7 +180,7 @@ export class MemoryStore implements ExecutionStore {
   }
 
   async suspend(request: SuspendRequest): Promise<"suspended" | "inbox" | "superseded"> {
-    const stored = this.#executions.get(request.executionId);
+    const stored = this.#stored(request.executionId);
     if (stored === undefined || !isHeldBy(stored.head, request.epoch)) return "superseded";
     const before = stored.head;
     const isWoken = hasUnseenEvent(before, request);
@@ -186,24 +188,24 @@ export class MemoryStore implements ExecutionStore {
     this.#put(stored, head);
     // Others know of the lease's end, and look then.
     const isSooner = head.dueAtMs !== undefined && head.dueAtMs < (before.dueAtMs as number);
-    if (isWoken || isSooner) this.#changed(request.executionId);
+    if (isWoken || isSooner) this.#changed(stored.head.executionId);
     return isWoken ? "inbox" : "suspended";
   }
 
   async finish(request: FinishRequest): Promise<"finished" | "ended" | "superseded"> {
-    const stored = this.#executions.get(request.executionId);
+    const stored = this.#stored(request.executionId);
     if (stored === undefined) return "superseded";
     if (isTerminal(stored.head.status)) return "ended";
     if (request.epoch !== undefined && stored.head.epoch !== request.epoch) return "superseded";
     this.#put(stored, endedHead(stored.head, request));
-    this.#changed(request.executionId);
+    this.#changed(stored.head.executionId);
     const outcome = childOutcome(stored.head);
     if (outcome !== undefined) await this.post(outcome);
     return "finished";
   }
 
   async post(request: PostRequest): Promise<PostResult> {
-    const stored = this.#executions.get(request.executionId);
+    const stored = this.#stored(request.executionId);
     if (stored === undefined) return { kind: "unknown" };
     if (hasEndedForGood(stored.head.status)) return { kind: "ended", status: stored.head.status };
     const taken =
@@ -215,7 +217,7 @@ export class MemoryStore implements ExecutionStore {
     stored.inbox.set(request.key, { key: request.key, event: request.event, atMs: request.nowMs });
     if (request.wake) {
       this.#put(stored, wokenHead(stored.head, request.nowMs));
-      this.#changed(request.executionId);
+      this.#changed(stored.head.executionId);
     }
     return { kind: "posted" };
   }
@@ -256,17 +258,17 @@ export class MemoryStore implements ExecutionStore {
   }
 
   async resume(executionId: string, nowMs: number): Promise<boolean> {
-    const stored = this.#executions.get(executionId);
+    const stored = this.#stored(executionId);
     if (stored?.head.status !== "STOPPED") return false;
     this.#put(stored, resumedHead(stored.head, nowMs));
-    this.#changed(executionId);
+    this.#changed(stored.head.executionId);
     return true;
   }
 
   async purge(executionId: string): Promise<boolean> {
-    const stored = this.#executions.get(executionId);
+    const stored = this.#stored(executionId);
     if (stored === undefined || !isTerminal(stored.head.status)) return false;
-    return this.#executions.delete(executionId);
+    return this.#executions.delete(stored.head.executionId);
   }
 
   async purgeExpired(nowMs: number, limit: number): Promise<number> {
@@ -297,8 +299,14 @@ export class MemoryStore implements ExecutionStore {
     this.#listeners.clear();
   }
 
+  /** The execution that an id means. */
+  #stored(id: string): StoredExecution | undefined {
+    const stored = this.#executions.get(parseExecutionId(id).executionId);
+    return stored !== undefined && isMeant(id, stored.head) ? stored : undefined;
+  }
+
   #head(executionId: string): ExecutionHead | undefined {
-    return this.#executions.get(executionId)?.head;
+    return this.#stored(executionId)?.head;
   }
 
   #put(stored: StoredExecution, head: ExecutionHead): void {

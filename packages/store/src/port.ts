@@ -27,6 +27,8 @@ export interface InboxEvent {
 
 export interface NewExecution {
   readonly executionId: string;
+  /** Of letters, digits, `-` and `_`: tells the execution from all others that had this id or will have it. */
+  readonly incarnation?: string | undefined;
   readonly functionName: string;
   readonly name?: string | undefined;
   readonly tenantId?: string | undefined;
@@ -153,6 +155,10 @@ export interface StoreManifest {
 /**
  * Where executions live. Every write is durable when its promise settles, as far as the store is.
  * Calls that are made in one turn of the event loop take effect in the order of the calls.
+ *
+ * An id may be exact (`exactExecutionId`), but for the one that `start` creates. Then another execution that has
+ * the id now does not count, as if there were none: who acts for one that is gone neither reads nor changes the next.
+ * Ids that the store gives are not exact.
  */
 export interface ExecutionStore {
   readonly manifest: StoreManifest;
