@@ -27,7 +27,8 @@ describe("start", () => {
 
     expect(started.map(({ executionId }) => executionId)).toEqual(started.map(() => "main.order-1"));
     expect(started.filter(({ created }) => created)).toHaveLength(1);
-    expect(again).toEqual({ executionId: "main.order-1", created: false });
+    const { executionArn } = await client.describe("main.order-1");
+    expect(again).toEqual({ executionId: "main.order-1", executionArn, created: false });
     expect(await client.result("main.order-1")).toEqual([1, { n: 1 }]);
     expect(runs).toBe(1);
   });

@@ -206,6 +206,47 @@ describe("collectPayloads", () => {
     );
   });
 
+  it("keeps what is pointed at by executions whose parent is gone, and by those that these have invoked", async () => {
+    const { rig, store, clock, keys, collect } = await setup();
+    rig.deploy("grandchild", async () => large("grandchild "));
+    rig.deploy("child", async (input, context) => {
+      const text = await context.invoke("grandchild", { text: large("inner ") });
+      await context.wait({ days: 3 });
+      return { input, text };
+    });
+    const id = await rig.begin(async (_input, context) => {
+      await context.step("orphan", async () => large("orphan "));
+      return context.invoke("child", { text: large("outer ") });
+    });
+    const { heads } = await store.list({ limit: 10 });
+    const [child, grandchild] = ["child", "grandchild"].map(
+      (name) => heads.find(({ functionName }) => functionName === name)?.executionId as string,
+    ) as [string, string];
+    await rig.runtime.client.stop(id);
+    await store.purge(id);
+    await clock.advanceTo(clock.nowMs() + 2 * DAY_MS);
+    const before = await keys();
+
+    expect((await collect(1_000)).removed).toBe(0);
+    await clock.advanceTo(clock.nowMs() + 2 * DAY_MS);
+    expect(await rig.runtime.client.result(child)).toEqual({
+      input: { text: large("outer ") },
+      text: large("grandchild "),
+    });
+    expect((await collect()).removed).toBe(1);
+    // Now the one in the middle is gone, too.
+    await store.purge(child);
+    await clock.advanceTo(clock.nowMs() + 2 * DAY_MS);
+    await collect();
+
+    expect(await rig.runtime.client.result(grandchild)).toBe(large("grandchild "));
+    expect(await rig.runtime.client.history(grandchild)).not.toEqual([]);
+    expect((await keys()).every((key) => before.includes(key))).toBe(true);
+    await store.purge(grandchild);
+    await collect();
+    expect(await keys()).toEqual([]);
+  });
+
   it("removes what belonged to executions that are gone, and leaves alone what is no payload", async () => {
     const { rig, store, clock, objects, keys, collect } = await setup();
     const id = await rig.begin(async (_input, context) => context.step("step", async () => large("step ")));

@@ -1,6 +1,6 @@
 /** Owns the inspection after a chaos run: every execution, every log entry, every body. */
 
-import type { ExecutionHead } from "@tidemark/protocol";
+import { type ExecutionHead, exactExecutionId } from "@tidemark/protocol";
 import { type ExecutionStore, plainPayloads, wholeLog } from "@tidemark/store";
 import { type BodyRun, readLines } from "./body-log";
 import type { CallbackAnswers } from "./callback-answers";
@@ -43,7 +43,7 @@ export async function inspect(options: InspectionOptions): Promise<Inspection> {
   const totals = { invocations: 0, takeOvers: 0, logEntries: 0, operations: 0, interruptedAttempts: 0 };
   const disturbed = new Set<string>();
   for (const head of heads) {
-    const { executionId } = head;
+    const executionId = exactExecutionId(head);
     const entries = await wholeLog(store, executionId);
     const facts = checkLog(head, entries);
     const whole = await withPayloads(store, head);
@@ -99,10 +99,10 @@ function checkEnd(head: ExecutionHead, { options, answers }: InspectionOptions):
     case "plain":
       return result === expectedPlain(options.seed, index) ? [] : [`result is ${head.result}`];
     default: {
-      const confirmed = answers.confirmed.get(head.executionId) ?? [];
+      const confirmed = answers.confirmed.get(exactExecutionId(head)) ?? [];
       const wrong = wrongWith(result as ChaosResult, options.seed, index, confirmed[0]?.text);
       if (confirmed.length > 1) wrong.push(`${confirmed.length} answers to one callback were accepted`);
-      if (planOf(index).callback === "duel" && !answers.refused.has(head.executionId))
+      if (planOf(index).callback === "duel" && !answers.refused.has(exactExecutionId(head)))
         wrong.push("neither of two answers was refused");
       return wrong;
     }

@@ -1,5 +1,6 @@
 /** Owns how many requests there were, and which execution they were for. */
 
+import { parseExecutionId } from "@tidemark/protocol";
 import type { PassingRequest } from "../engines/network";
 
 /** What a request is for. */
@@ -60,5 +61,5 @@ function ofPath(path: string): Purpose {
 
 function ofExecution(executionId: string): Purpose {
   const [root = ""] = executionId.split("~");
-  return { kind: "execution", root };
+  return { kind: "execution", root: parseExecutionId(root).executionId };
 }

@@ -5,7 +5,7 @@
  * `STUCK_MS` of it is stuck.
  */
 
-import type { ExecutionHead, LogEntry, PayloadReader } from "@tidemark/protocol";
+import { type ExecutionHead, exactExecutionId, type LogEntry, type PayloadReader } from "@tidemark/protocol";
 import { DurableClient, type PlainHandler, Worker } from "@tidemark/runtime";
 import {
   type ExecutionStore,
@@ -138,7 +138,8 @@ class Run {
   async run(): Promise<RunFacts> {
     const { program, faults, processes = 1, stop, name = "run" } = this.#options;
     await this.#store.registerFunctions([FUNCTIONS.program, FUNCTIONS.plain]);
-    const { executionId } = await this.#client.start(FUNCTIONS.program, { input: inputOf(program), name });
+    const started = await this.#client.start(FUNCTIONS.program, { input: inputOf(program), name });
+    const executionId = exactExecutionId((await this.#store.head(started.executionId)) as ExecutionHead);
     for (let count = 0; count < processes; count++) this.#spawn();
     if (stop !== undefined) this.#clock.setTimer(() => void this.#stop(executionId, stop), stop.afterMs);
     const isStuck = !(await this.#untilEnded(executionId));
@@ -202,7 +203,8 @@ class Run {
   async #load(rootId: string): Promise<Map<string, LoadedExecution>> {
     const { heads } = await this.#store.list({ limit: 1000, oldestFirst: true });
     const loaded = new Map<string, LoadedExecution>();
-    for (const { executionId } of heads) {
+    for (const head of heads) {
+      const executionId = exactExecutionId(head);
       if (executionId !== rootId && !executionId.startsWith(`${rootId}~`)) continue;
       const execution = await this.#store.load(executionId);
       if (execution === undefined) continue;

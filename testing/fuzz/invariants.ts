@@ -3,7 +3,14 @@
  * Numbers are those of the design's invariants.
  */
 
-import { apply, decodeSnapshot, ExecutionState, encodeSnapshot, isRejection } from "@tidemark/protocol";
+import {
+  apply,
+  decodeSnapshot,
+  ExecutionState,
+  encodeSnapshot,
+  exactExecutionId,
+  isRejection,
+} from "@tidemark/protocol";
 import type { LoadedExecution } from "@tidemark/store";
 import { errorText } from "./describe";
 import type { FullReplay } from "./full-replay";
@@ -81,7 +88,8 @@ const recordsNothingAfterTheEnd: Invariant = ({ logs }) =>
 const snapshotsSayWhatTheLogSays: Invariant = ({ facts }) =>
   [...facts.executions.values()].flatMap(({ head, snapshot, entries }) => {
     if (snapshot === undefined) return [];
-    const { executionId, startedAtMs } = head;
+    const { startedAtMs } = head;
+    const executionId = exactExecutionId(head);
     const restored = new ExecutionState(executionId, startedAtMs);
     const barren = decodeSnapshot(snapshot.text ?? "", restored);
     const folded = new ExecutionState(executionId, startedAtMs);

@@ -14,6 +14,7 @@ import { type DurableApiOptions, durableApi, serveApi } from "@tidemark/lambda";
 import {
   apply,
   ExecutionState,
+  exactExecutionId,
   isRejection,
   isTerminal,
   type LogRecord,
@@ -167,7 +168,7 @@ async function describe({ store, client }: Runtime, executionId: string, trace: 
 async function operationsOf(store: ExecutionStore, executionId: string): Promise<Operation[]> {
   const head = await store.head(executionId);
   if (head === undefined) return [];
-  const state = new ExecutionState(executionId, head.startedAtMs);
+  const state = new ExecutionState(exactExecutionId(head), head.startedAtMs);
   const seen = new Map<string, Operation>();
   for (const { records, atMs } of await wholeLog(store, executionId)) {
     const transition = apply(state, records as readonly LogRecord[], atMs);

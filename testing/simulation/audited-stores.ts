@@ -1,6 +1,6 @@
 /** Owns the stores below the network: in memory, and telling the auditor of every write. */
 
-import type { ExecutionHead, LogEntry } from "@tidemark/protocol";
+import { type ExecutionHead, exactExecutionId, type LogEntry, parseExecutionId } from "@tidemark/protocol";
 import {
   type AcquireRequest,
   type FinishRequest,
@@ -29,7 +29,7 @@ export class AuditedStore extends MemoryStore {
 
   override async start(execution: NewExecution): Promise<{ created: boolean; head: ExecutionHead }> {
     const started = await super.start(execution);
-    if (started.created) await this.#wrote(execution.executionId, { call: "start" });
+    if (started.created) await this.#wrote(exactExecutionId(started.head), { call: "start" });
     return started;
   }
 
@@ -50,13 +50,15 @@ export class AuditedStore extends MemoryStore {
     entry: LogEntry,
   ): Promise<{ appended: boolean; existing?: LogEntry }> {
     const result = await super.append(executionId, entry);
-    if (result.appended) this.#auditor.note({ kind: "appended", executionId, entry });
+    if (result.appended)
+      this.#auditor.note({ kind: "appended", executionId: await this.#exact(executionId), entry });
     return result;
   }
 
   override async saveSnapshot(request: SnapshotRequest): Promise<boolean> {
     const isSaved = await super.saveSnapshot(request);
-    if (isSaved) this.#auditor.note({ kind: "snapshot", ...request });
+    const executionId = await this.#exact(request.executionId);
+    if (isSaved) this.#auditor.note({ kind: "snapshot", ...request, executionId });
     return isSaved;
   }
 
@@ -75,7 +77,7 @@ export class AuditedStore extends MemoryStore {
   override async post(request: PostRequest): Promise<PostResult> {
     const result = await super.post(request);
     if (result.kind !== "posted") return result;
-    const { executionId } = request;
+    const executionId = await this.#exact(request.executionId);
     this.#auditor.note({ kind: "posted", executionId, request });
     if (request.wake) await this.#wrote(executionId, { call: "post" });
     return result;
@@ -88,8 +90,9 @@ export class AuditedStore extends MemoryStore {
   }
 
   override async purge(executionId: string): Promise<boolean> {
+    const exactId = await this.#exact(executionId);
     const isPurged = await super.purge(executionId);
-    if (isPurged) this.#auditor.note({ kind: "purged", executionId });
+    if (isPurged) this.#auditor.note({ kind: "purged", executionId: exactId });
     return isPurged;
   }
 
@@ -106,9 +109,19 @@ export class AuditedStore extends MemoryStore {
     }
   }
 
-  async #wrote(executionId: string, by: HeadWrite): Promise<void> {
+  async #wrote(id: string, by: HeadWrite): Promise<void> {
+    const { executionId, incarnation } = parseExecutionId(id);
     const head = await super.head(executionId);
-    if (head !== undefined) this.#auditor.note({ kind: "head", executionId, head, by });
+    if (head === undefined) return;
+    // Of whom it was asked, whatever the store makes of it.
+    const exactId = incarnation === undefined ? exactExecutionId(head) : id;
+    this.#auditor.note({ kind: "head", executionId: exactId, head, by });
+  }
+
+  async #exact(id: string): Promise<string> {
+    if (parseExecutionId(id).incarnation !== undefined) return id;
+    const head = await super.head(id);
+    return head === undefined ? id : exactExecutionId(head);
   }
 }
 

@@ -3,6 +3,7 @@
  * come to what it comes to undisturbed, and that its log replays to the same end.
  */
 
+import { exactExecutionId } from "@tidemark/protocol";
 import { errorText } from "../fuzz/describe";
 import { replayFully } from "../fuzz/full-replay";
 import { differencesOfTraces } from "../fuzz/invariants";
@@ -65,12 +66,12 @@ async function compareWithUndisturbed(
   const [first] = plain.violations;
   if (first !== undefined)
     return { violations: [{ ...first, what: `undisturbed: ${first.what}` }], compared: 0 };
-  const wanted = new Map(plain.ended.map((ended) => [ended.executionId, ended]));
-  const comparable = run.ended.filter(({ isCalm, isExcused, outcome, executionId }) => {
-    return isCalm && !isExcused && outcome.includes(" ") && wanted.get(executionId)?.isExcused === false;
+  const wanted = new Map(plain.ended.map((ended) => [ended.name, ended]));
+  const comparable = run.ended.filter(({ isCalm, isExcused, outcome, name }) => {
+    return isCalm && !isExcused && outcome.includes(" ") && wanted.get(name)?.isExcused === false;
   });
-  const violations = comparable.flatMap(({ executionId, outcome }) => {
-    const expected = wanted.get(executionId)?.outcome;
+  const violations = comparable.flatMap(({ executionId, name, outcome }) => {
+    const expected = wanted.get(name)?.outcome;
     if (outcome === expected || expected?.includes(" ") !== true) return [];
     const what = `${executionId} ended as ${outcome}\n    undisturbed: ${expected}`;
     return [{ invariant: "endsAsUndisturbed", what, event: run.events }];
@@ -90,7 +91,7 @@ async function replays(run: RunResult): Promise<Violation[]> {
     const { head } = loaded;
     if (head.functionName !== FUNCTIONS.program || (head.status !== "SUCCEEDED" && head.status !== "FAILED"))
       continue;
-    const id = head.executionId;
+    const id = exactExecutionId(head);
     const replay = await replayFully(loaded, { hasPlugin: run.hasPlugin, payloads: run.payloads });
     const result = head.result === undefined ? undefined : await run.payloads.read(head.result);
     const error = head.error === undefined ? undefined : await run.payloads.readError(head.error);

@@ -24,6 +24,23 @@ const seesOnlyWhatIsDurable: Invariant = (observation, book) => {
   return `code saw ${path} ${isError ? "fail" : "succeed"}, which is ${operation.status}`;
 };
 
+/** (2, 7) Nothing is written for what is gone. */
+const theGoneStayGone: Invariant = (observation, book) => {
+  if (book?.isPurged !== true) return undefined;
+  const { kind } = observation;
+  const isWrite = kind === "appended" || kind === "head" || kind === "posted" || kind === "snapshot";
+  return isWrite ? `${kind} was written for an execution that is gone` : undefined;
+};
+
+/** (2) An invocation records in one execution, also when another has its name by then. */
+const recordsInOneExecution: Invariant = (observation, _book, ledger) => {
+  if (observation.kind !== "appended" || observation.entry.records.length === 0) return undefined;
+  const before = ledger.recordedBefore(observation.entry);
+  return before === undefined || before === observation.executionId
+    ? undefined
+    : `entry ${observation.entry.sequence} was recorded by an invocation of ${before}`;
+};
+
 /** (2) The log has no gaps. */
 const hasNoGaps: Invariant = (observation, book) => {
   if (observation.kind !== "appended") return undefined;
@@ -41,14 +58,15 @@ const beginsWithABarrier: Invariant = (observation, book) => {
 };
 
 /** (2) After a barrier, no older epoch records anything; after a fence, nobody does before a new barrier. */
-const olderEpochsAreFencedOff: Invariant = (observation, book) => {
+const olderEpochsAreFencedOff: Invariant = (observation, book, ledger) => {
   if (observation.kind !== "appended" || book === undefined) return undefined;
   const { epoch, barrier, records, sequence } = observation.entry;
   if (records.length === 0 && barrier === undefined) return undefined;
   if (epoch < book.newestEpoch)
     return `entry ${sequence} is of epoch ${epoch}, after one of ${book.newestEpoch}`;
-  // The first invocation has no barrier: it may follow a fence from before it.
-  if (book.isFenced && barrier === undefined && (epoch > 1 || book.newestEpoch > 0))
+  // The first invocation has no barrier: its first entry may follow a fence that it has read.
+  const mayFollow = epoch === 1 && ledger.recordedBefore(observation.entry) === undefined;
+  if (book.isFenced && barrier === undefined && !mayFollow)
     return `entry ${sequence} of epoch ${epoch} follows a fence`;
   return undefined;
 };
@@ -163,6 +181,8 @@ const parentHearsOfTheEnd: Invariant = (observation, _book, ledger) => {
 
 /** (8) An object is there before anything points at it. */
 const payloadBeforePointer: Invariant = (observation, _book, ledger) => {
+  if (ledger.isAbandoned(observation.executionId) || ledger.isOrphan(observation.executionId))
+    return undefined;
   const recorded =
     observation.kind === "appended"
       ? observation.entry
@@ -314,6 +334,8 @@ function epochOf(requestId: string): number {
 /** Checked against the book as it was before. */
 export const INVARIANTS = {
   seesOnlyWhatIsDurable,
+  theGoneStayGone,
+  recordsInOneExecution,
   hasNoGaps,
   beginsWithABarrier,
   olderEpochsAreFencedOff,

@@ -9,6 +9,7 @@
 import {
   DueQueue,
   type ExecutionHead,
+  exactExecutionId,
   isTerminal,
   type LogEntry,
   type OutsideEvent,
@@ -72,6 +73,7 @@ interface ModelTimer {
 
 /** What is known of one execution. */
 export class Book {
+  /** Exact. */
   readonly executionId: string;
   readonly log: LogModel;
   /** What the last entry did that it must not. */
@@ -94,8 +96,6 @@ export class Book {
   readonly bodyRuns = new Map<string, number>();
   readonly accepted = new Map<string, number>();
   readonly pointers: string[] = [];
-  /** Those that it may have lost, as its root has been purged: objects that it still uses are kept, if it was open then. */
-  readonly doubtful = new Set<string>();
   shown: OwnWrite | undefined;
   readonly #timers: DueQueue<ModelTimer>;
   #order = 0;
@@ -108,7 +108,7 @@ export class Book {
   isKnownStopped = false;
 
   constructor(head: ExecutionHead) {
-    this.executionId = head.executionId;
+    this.executionId = exactExecutionId(head);
     this.head = head;
     this.lastAtMs = head.startedAtMs;
     this.log = new LogModel(head.startedAtMs);
@@ -163,6 +163,7 @@ export class Book {
 
 /** What is known of everything. */
 export class Ledger {
+  /** By exact id. */
   readonly books = new Map<string, Book>();
   /** How far clocks may be off. */
   skewMs = 0;
@@ -170,18 +171,39 @@ export class Ledger {
   readonly #references = new Map<string, number>();
   /** Objects that are there. */
   readonly objects = new Set<string>();
+  /** Trees whose payloads somebody removes, whatever points at them. */
+  readonly #abandoned = new Set<string>();
+  /** Sessions by the beginning of their nonces: the execution that each has recorded something in. */
+  readonly #sessions = new Map<string, string>();
 
   book(executionId: string): Book | undefined {
     return this.books.get(executionId);
   }
 
-  isPointedAt(key: string): boolean {
-    return (this.#references.get(key) ?? 0) > 0;
+  /** With a root, the payloads of all that it has invoked go, as the client says. */
+  abandon(root: string): void {
+    if (this.#abandoned.has(root)) return;
+    this.#abandoned.add(root);
+    for (const book of this.books.values()) if (this.isAbandoned(book.executionId)) this.#forget(book);
   }
 
-  /** The root of its tree is gone, and something that the root had invoked, and that is still there, points at it. */
-  isLeftBehind(key: string): boolean {
-    return [...this.books.values()].some(({ isPurged, doubtful }) => !isPurged && doubtful.has(key));
+  isAbandoned(executionId: string): boolean {
+    return this.#abandoned.has(rootOf(executionId));
+  }
+
+  /** The root is gone: nobody keeps what has been invoked from losing its input. */
+  isOrphan(executionId: string): boolean {
+    const root = rootOf(executionId);
+    return root !== executionId && this.books.get(root)?.isPurged === true;
+  }
+
+  /** The execution in which the session has recorded something first that records this. */
+  recordedBefore({ nonce }: LogEntry): string | undefined {
+    return this.#sessions.get(sessionOf(nonce));
+  }
+
+  isPointedAt(key: string): boolean {
+    return (this.#references.get(key) ?? 0) > 0;
   }
 
   /** Takes in what has happened. */
@@ -197,13 +219,14 @@ export class Ledger {
     switch (observation.kind) {
       case "appended":
         this.#point(book, observation.entry);
+        this.#sessions.set(sessionOf(observation.entry.nonce), executionId);
         return book.append(observation.entry);
       case "posted":
         this.#point(book, observation.request.event);
         return posted(book, observation.request);
       case "purged":
         book.isPurged = true;
-        return this.#forget(executionId);
+        return this.#forget(book);
       case "body": {
         const { path, attempt } = observation.run;
         const key = `${path} ${attempt}`;
@@ -228,7 +251,7 @@ export class Ledger {
   #headWritten({ head, by }: Extract<Observation, { kind: "head" }>, book: Book | undefined): void {
     if (book === undefined || by.call === "start") {
       const begun = new Book(head);
-      this.books.set(head.executionId, begun);
+      this.books.set(begun.executionId, begun);
       this.#point(begun, head);
       return;
     }
@@ -242,17 +265,6 @@ export class Ledger {
     }
   }
 
-  /** With a root, the payloads of all that it has invoked go, as the client says. */
-  #forget(executionId: string): void {
-    for (const book of this.books.values()) {
-      if (book.executionId !== executionId && !book.executionId.startsWith(`${executionId}~`)) continue;
-      for (const key of book.pointers.splice(0)) {
-        this.#references.set(key, (this.#references.get(key) as number) - 1);
-        book.doubtful.add(key);
-      }
-    }
-  }
-
   #unpoint(book: Book, value: unknown): void {
     for (const key of pointersIn(value)) {
       const at = book.pointers.indexOf(key);
@@ -262,14 +274,14 @@ export class Ledger {
     }
   }
 
+  #forget(book: Book): void {
+    for (const key of book.pointers.splice(0))
+      this.#references.set(key, (this.#references.get(key) as number) - 1);
+  }
+
   #point(book: Book, value: unknown): void {
-    const [root = ""] = book.executionId.split("~");
-    const isLost = this.books.get(root)?.isPurged === true;
+    if (this.isAbandoned(book.executionId)) return;
     for (const key of pointersIn(value)) {
-      if (isLost) {
-        book.doubtful.add(key);
-        continue;
-      }
       book.pointers.push(key);
       this.#references.set(key, (this.#references.get(key) ?? 0) + 1);
     }
@@ -282,4 +294,13 @@ function posted(book: Book, { key, event, wake, mode, nowMs }: PostRequest): voi
   book.takenAtMs.set(key, nowMs);
   const operation = book.log.operations.get(event.id);
   if (wake && (operation === undefined || !isSettledStatus(operation.status))) book.unseen.add(event.id);
+}
+
+function rootOf(executionId: string): string {
+  return executionId.split("~")[0] as string;
+}
+
+/** A session draws the beginning of its nonces, and counts. */
+function sessionOf(nonce: string): string {
+  return nonce.slice(0, 8);
 }

@@ -38,6 +38,8 @@ interface MachinesOptions {
   readonly setup: Setup;
   /** What a worker had to report, while its process was alive. */
   readonly onError: (error: unknown) => void;
+  /** A process stands still that has just called for this execution. */
+  readonly onFrozen: (executionId: string) => void;
 }
 
 interface Machine {
@@ -226,8 +228,19 @@ export class Machines {
 
   /** A zombie: it goes on some time, when others have taken over. */
   #freeze(machine: Machine): void {
-    const { scheduler } = this.#options;
+    const { scheduler, onFrozen } = this.#options;
     if (machine.process.isStale) return;
+    if (scheduler.chance(0.4)) return this.#freezeNow(machine);
+    // In the midst of what it does for an execution.
+    machine.link.onSent = (executionId) => {
+      if (this.#isHealed || !machine.process.isRunning || machine.process.isStale) return;
+      this.#freezeNow(machine);
+      onFrozen(executionId);
+    };
+  }
+
+  #freezeNow(machine: Machine): void {
+    const { scheduler } = this.#options;
     machine.process.freeze();
     const thawsAfterMs = scheduler.chance(0.3)
       ? scheduler.between(1, 2_000)

@@ -24,7 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "answers before the entry is durable",
     invariant: 1,
     file: "packages/runtime/src/session.ts",
-    find: "const { appended, existing } = await this.#store.append(this.executionId, entry).catch(failForGood);",
+    find: "const { appended, existing } = await this.#store.append(this.executionId, entry);",
     replace: `const { appended, existing } = { appended: true, existing: undefined as LogEntry | undefined };
       this.#store.append(this.executionId, entry).catch(() => {});`,
     seeds: 10,
@@ -49,9 +49,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: "stops an execution without a fence",
     invariant: 2,
     file: "packages/runtime/src/fence.ts",
-    find: "const { appended } = await store.append(executionId, {",
+    find: "const { appended } = await store.append(exactId, {",
     replace:
-      "const { appended } = await (async (_id: string, _entry: unknown) => ({ appended: true }))(executionId, {",
+      "const { appended } = await (async (_id: string, _entry: unknown) => ({ appended: true }))(exactId, {",
     seeds: 50,
   },
   {
@@ -214,5 +214,22 @@ export const MUTANTS: readonly Mutant[] = [
     find: "atMs: Math.max(nowMs, last?.atMs ?? loaded.head.startedAtMs),",
     replace: "atMs: Math.max(nowMs, last?.atMs ?? 0),",
     seeds: 150,
+  },
+  {
+    name: "a purge removes the payloads of all that have the name",
+    invariant: 8,
+    file: "packages/store/src/payloads.ts",
+    find: "for await (const { key } of this.#store.list(payloadPrefix(executionId))) {",
+    replace:
+      'for await (const { key } of this.#store.list(payloadPrefix(executionId).replace(/!.*/, "!"))) {',
+    seeds: 150,
+  },
+  {
+    name: "the collector does not see what an execution has invoked that is gone",
+    invariant: 8,
+    file: "packages/store/src/execution-tree.ts",
+    find: "for (const id of (await this.#listed).get(root) ?? []) ids.add(id);",
+    replace: "",
+    seeds: 20,
   },
 ];

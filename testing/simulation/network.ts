@@ -6,7 +6,7 @@
  * has no effect, and who writes hears of its own changes. What it does not promise is not.
  */
 
-import type { LogEntry } from "@tidemark/protocol";
+import { type LogEntry, parseExecutionId } from "@tidemark/protocol";
 import type { ExecutionStore, PayloadStore, StoredPayload } from "@tidemark/store";
 import type { VirtualProcess } from "@tidemark/testing";
 import { InjectedError } from "@tidemark/testing";
@@ -33,6 +33,8 @@ export interface Link {
   last: { readonly event: number; readonly atMs: number };
   /** How often it has called for each tree of executions. */
   readonly calls: Map<string, number>;
+  /** What happens right after the next call for an execution has been sent. */
+  onSent: ((executionId: string) => void) | undefined;
 }
 
 interface Call<T> {
@@ -51,6 +53,8 @@ export class Network {
   readonly #scheduler: Scheduler;
   /** Told when a process is shown its own entry. */
   onShown: ((executionId: string, own: OwnWrite) => void) | undefined;
+  /** When the last request to start each execution arrives, since the beginning. */
+  readonly #starts = new Map<string, number>();
   readonly #listeners = new Map<Link, Set<(executionId: string) => void>>();
   #applying: Link | undefined;
 
@@ -60,7 +64,8 @@ export class Network {
   }
 
   connect(process: VirtualProcess): Link {
-    return { process, cutOffUntilMs: 0, stalledUntilMs: 0, last: { event: 0, atMs: 0 }, calls: new Map() };
+    const last = { event: 0, atMs: 0 };
+    return { process, cutOffUntilMs: 0, stalledUntilMs: 0, last, calls: new Map(), onSent: undefined };
   }
 
   /** The store below has changed. */
@@ -154,7 +159,13 @@ export class Network {
   #call<T>(call: Call<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       // A process that stands still sends when it goes on.
-      call.link.process.run(() => this.#send(call, resolve, reject));
+      call.link.process.run(() => {
+        this.#send(call, resolve, reject);
+        const { onSent } = call.link;
+        if (onSent === undefined || call.executionId === undefined) return;
+        call.link.onSent = undefined;
+        onSent(parseExecutionId(call.executionId).executionId);
+      });
     });
   }
 
@@ -179,6 +190,7 @@ export class Network {
       this.#at(this.#latencyMs(call.link), call, "error", () => call.link.process.run(() => reject(error)));
     };
     const arrive = (delayMs: number, isAnswered: boolean): void => {
+      this.#arrivesIn(delayMs, call);
       this.#at(delayMs, call, "request", () => {
         this.#apply(call).then(isAnswered ? answer : () => {}, isAnswered ? refuse : () => {});
       });
@@ -204,6 +216,17 @@ export class Network {
     }
   }
 
+  #arrivesIn(delayMs: number, { what, executionId }: Call<unknown>): void {
+    if (what !== "start" || executionId === undefined) return;
+    const atMs = this.#scheduler.elapsedMs + delayMs;
+    this.#starts.set(executionId, Math.max(this.#starts.get(executionId) ?? 0, atMs));
+  }
+
+  /** A request to start it is on its way. */
+  mayStart(executionId: string): boolean {
+    return (this.#starts.get(executionId) ?? 0) >= this.#scheduler.elapsedMs;
+  }
+
   #at(delayMs: number, { link, what, executionId = "" }: Call<unknown>, step: string, act: () => void): void {
     this.#scheduler.after(delayMs, `${step} ${link.process.id} ${what} ${executionId}`, act);
   }
@@ -223,7 +246,8 @@ export class Network {
     const scheduler = this.#scheduler;
     if (link.cutOffUntilMs > scheduler.nowMs()) return "lost";
     if (what === "renew" && link.process.losesRenewals) return "lost";
-    if (executionId !== undefined && this.hot.has(executionId) && scheduler.chance(0.8)) return "refused";
+    const isHot = executionId !== undefined && this.hot.has(parseExecutionId(executionId).executionId);
+    if (isHot && scheduler.chance(0.8)) return "refused";
     let at = scheduler.draw();
     const falls = (rate: number): boolean => {
       at -= rate;
@@ -261,14 +285,19 @@ function count({ link: { calls }, what, executionId }: Call<unknown>): void {
   const [method, key] = what.split(" ");
   // Payloads have the root in their key; `hasFunction` comes before the start of an invoked execution.
   const tree =
-    key !== undefined ? key.split("/")[0] : method === "hasFunction" ? ANY_TREE : treeOf(executionId);
+    key !== undefined
+      ? treeOf(key.split("/")[0] as string)
+      : method === "hasFunction"
+        ? ANY_TREE
+        : treeOf(executionId);
   if (tree !== undefined) calls.set(tree, (calls.get(tree) ?? 0) + 1);
 }
 
 function treeOf(executionId: string): string;
 function treeOf(executionId: string | undefined): string | undefined;
 function treeOf(executionId: string | undefined): string | undefined {
-  return executionId?.split("~")[0];
+  const root = executionId?.split("~")[0];
+  return root === undefined ? undefined : parseExecutionId(root).executionId;
 }
 
 function executionIdIn(argument: unknown): string | undefined {

@@ -8,6 +8,7 @@ import type { Book } from "./ledger";
 import { FREEZE_MAX_MS } from "./machines";
 import { MAX_LATE_MS } from "./network";
 import type { Scheduler } from "./scheduler";
+import type { Starts } from "./starts";
 
 /**
  * Younger objects stay. Longer than a process stands still and a message is on its way, together: a
@@ -15,32 +16,37 @@ import type { Scheduler } from "./scheduler";
  */
 const MIN_AGE_MS = FREEZE_MAX_MS + 2 * MAX_LATE_MS;
 
+/** A name is used again within this after somebody has begun to remove its execution, or has done so. */
+const AGAIN_MS = 8_000;
+const SOON_MS = 100;
+
 /** Does `work` with some client's store, again and again until it succeeds. */
 export type Task = (
   what: string,
   work: (client: DurableClient, store: ExecutionStore) => Promise<void>,
 ) => void;
 
+interface OperatorOptions {
+  readonly scheduler: Scheduler;
+  readonly auditor: Auditor;
+  readonly starts: Pick<Starts, "again" | "mayArrive">;
+  readonly task: Task;
+}
+
 export class Operator {
   readonly #scheduler: Scheduler;
   readonly #auditor: Auditor;
+  readonly #starts: Pick<Starts, "again" | "mayArrive">;
   readonly #task: Task;
   /** Stopped by hand, and to be resumed by hand. */
   readonly #stopped = new Set<string>();
   readonly #purging = new Set<string>();
-  /** Starts that are under way or to come, and when the last one was over. */
-  readonly #starts = new Map<string, { readonly open: number; readonly atMs: number }>();
 
-  constructor(scheduler: Scheduler, auditor: Auditor, task: Task) {
+  constructor({ scheduler, auditor, starts, task }: OperatorOptions) {
     this.#scheduler = scheduler;
     this.#auditor = auditor;
+    this.#starts = starts;
     this.#task = task;
-  }
-
-  /** A client is going to start it, or has done so. */
-  starting(executionId: string, isDone: boolean): void {
-    const open = (this.#starts.get(executionId)?.open ?? 0) + (isDone ? -1 : 1);
-    this.#starts.set(executionId, { open, atMs: this.#scheduler.nowMs() });
   }
 
   /** Does something. */
@@ -56,6 +62,28 @@ export class Operator {
     else if (what === "list") this.#list();
     else if (what === "collect") this.collect();
     else this.#purge(book);
+  }
+
+  /** Stops what has the id, removes it, and wants its name again. */
+  replace(executionId: string): void {
+    const books = [...this.#auditor.ledger.books.values()];
+    const book = books.find(({ head, isPurged }) => !isPurged && head.executionId === executionId);
+    if (book === undefined || book.head.parent !== undefined) return;
+    const id = book.executionId;
+    if (this.#purging.has(id) || this.#starts.mayArrive(id)) return;
+    this.#purging.add(id);
+    this.#task(`replace ${id}`, async (client, store) => {
+      await this.#unlessPurged(id, async () => void (await client.stop(id)));
+      await this.#remove(id, client, store);
+      this.#starts.again(id, SOON_MS);
+    });
+  }
+
+  /** As by hand, with its payloads, or as when its retention has passed. */
+  async #remove(id: string, client: DurableClient, store: ExecutionStore): Promise<void> {
+    if (this.#scheduler.chance(0.5)) return void (await store.purge(id));
+    this.#auditor.ledger.abandon(id);
+    await client.purge(id);
   }
 
   /** Puts what has stopped back to work, whoever has stopped it. */
@@ -121,35 +149,38 @@ export class Operator {
     });
   }
 
-  /** Removes an execution and what it has invoked, once all of them have ended for good, and for long. */
-  #purge(book: Book): void {
-    const [root = ""] = book.executionId.split("~");
-    const books = [...this.#auditor.ledger.books.values()];
-    const tree = books.filter(
-      ({ executionId }) => executionId === root || executionId.startsWith(`${root}~`),
-    );
-    const beforeMs = this.#scheduler.nowMs() - MIN_AGE_MS;
-    const hasEnded = tree.every(({ head, executionId, changedAtMs }) => {
-      const isChild = executionId.includes("~");
-      return isTerminal(head.status) && changedAtMs < beforeMs && (isChild || head.status !== "STOPPED");
+  /** Removes an execution that has ended, and somebody may want to use its name again at once. */
+  #purge({ executionId }: Book): void {
+    const { ledger } = this.#auditor;
+    const root = ledger.book(executionId.split("~")[0] as string);
+    if (root === undefined || root.isPurged || !isTerminal(root.head.status)) return;
+    const id = root.executionId;
+    if (this.#purging.has(id) || this.#starts.mayArrive(id)) return;
+    const invoked = [...ledger.books.values()].filter((book) => book.executionId.startsWith(`${id}~`));
+    const isAlone = this.#scheduler.chance(0.4);
+    if (!isAlone && (root.head.status === "STOPPED" || !invoked.every((book) => this.#isOver(book)))) return;
+    this.#purging.add(id);
+    this.#task(`purge ${id}`, async (client, store) => {
+      // Invoked ones first: their payloads may go with the root's.
+      if (!isAlone) for (const book of invoked.toReversed()) await client.purge(book.executionId);
+      await this.#remove(id, client, store);
     });
-    // Nothing that is on its way may start it again: a name that is used again is not simulated, see README.md.
-    const starts = this.#starts.get(root);
-    const mayBegin = starts !== undefined && (starts.open > 0 || starts.atMs >= beforeMs);
-    if (!hasEnded || mayBegin || this.#purging.has(root)) return;
-    this.#purging.add(root);
-    this.#task(`purge ${root}`, async (client) => {
-      // Invoked ones first: their payloads go with the root's.
-      for (const { executionId } of tree.toReversed()) await client.purge(executionId);
-    });
+    if (this.#scheduler.chance(0.8)) this.#starts.again(id, AGAIN_MS);
+  }
+
+  /** It has ended, and nothing that is on its way may start it again, which has the same exact id: see README.md. */
+  #isOver({ head, changedAtMs }: Book): boolean {
+    return isTerminal(head.status) && changedAtMs < this.#scheduler.nowMs() - MIN_AGE_MS;
   }
 
   async #unlessPurged(executionId: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      const isGone = this.#auditor.ledger.book(executionId)?.isPurged === true;
+      const { ledger } = this.#auditor;
+      const isGone = ledger.book(executionId)?.isPurged === true;
       if (isGone && codeOf(error) === "TIDEMARK_EXECUTION_NOT_FOUND") return;
+      if (ledger.isAbandoned(executionId) && codeOf(error) === "TIDEMARK_PAYLOAD_GONE") return;
       throw error;
     }
   }

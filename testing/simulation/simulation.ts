@@ -4,17 +4,17 @@
  */
 
 import "./turns";
-import { type ErrorObject, isTerminal } from "@tidemark/protocol";
+import { type ErrorObject, isTerminal, parseExecutionId } from "@tidemark/protocol";
 import type { DurableClient } from "@tidemark/runtime";
 import {
   collectPayloads,
   type ExecutionStore,
   type LoadedExecution,
   Payloads,
+  payloadPrefix,
   wholeLog,
 } from "@tidemark/store";
 import { storeWith, withVirtualTimers } from "@tidemark/testing";
-import { inputOf } from "../fuzz/interpret";
 import { FUNCTIONS } from "../fuzz/operations";
 import type { Program } from "../fuzz/program";
 import type { Trace } from "../fuzz/world";
@@ -23,10 +23,11 @@ import { Auditor, type Violation } from "./auditor";
 import type { Book } from "./ledger";
 import { Machines } from "./machines";
 import { Network } from "./network";
-import { checkResult, codeOf, Operator } from "./operator";
+import { codeOf, Operator } from "./operator";
 import { Outside } from "./outside";
-import { drawPlan, type Plan, type PlannedExecution } from "./plan";
+import { drawPlan, type Plan } from "./plan";
 import { Scheduler } from "./scheduler";
+import { Starts } from "./starts";
 import { withTurns } from "./turns";
 import { CALM } from "./weather";
 
@@ -39,7 +40,9 @@ export interface RunOptions {
 
 /** How an execution that was started by its name has ended. */
 export interface Ended {
+  /** Exact: a name may have been used again. */
   readonly executionId: string;
+  readonly name: string;
   readonly program: Program;
   readonly isCalm: boolean;
   /** Something has happened to it that may change its result, as is documented. */
@@ -70,6 +73,8 @@ export interface RunResult {
 const LIVENESS_MS = 30 * 60 * 1000;
 const MAX_EVENTS = 400_000;
 const TASK_RETRY_MS = 1_000;
+/** How often somebody uses a name again, of whose execution a process has just stopped to run. */
+const REPLACES = 0.6;
 /** After the end, for what is still under way: zombies that wake and requests that arrive late. */
 const AFTERMATH_MS = 200_000;
 
@@ -88,6 +93,7 @@ class Simulation {
   readonly #store: AuditedStore;
   readonly #machines: Machines;
   readonly #outside: Outside;
+  readonly #starts: Starts;
   readonly #operator: Operator;
   #tasks = 0;
   #isOver = false;
@@ -110,7 +116,7 @@ class Simulation {
       scheduler,
       auditor: this.#auditor,
       patiently: (what, work) => this.#task(what, work),
-      isCalm: (executionId) => this.#plannedOf(executionId)?.isCalm === true,
+      isCalm: (executionId) => this.#starts.plannedOf(executionId)?.isCalm === true,
       repeats: options.undisturbed === true ? 0 : 0.3,
     });
     this.#machines = new Machines({
@@ -121,14 +127,30 @@ class Simulation {
       world: this.#outside,
       setup: this.#plan.setup,
       onError: (error) => this.#reported(error),
+      onFrozen: (executionId) => {
+        if (scheduler.chance(REPLACES)) this.#operator.replace(executionId);
+      },
     });
-    this.#operator = new Operator(scheduler, this.#auditor, (what, work) => this.#task(what, work));
+    this.#starts = new Starts({
+      scheduler,
+      auditor: this.#auditor,
+      task: (what, work) => this.#task(what, work),
+      executions: this.#plan.executions,
+      network: this.#network,
+    });
+    this.#operator = new Operator({
+      scheduler,
+      auditor: this.#auditor,
+      starts: this.#starts,
+      task: (what, work) => this.#task(what, work),
+    });
   }
 
   async run(): Promise<RunResult> {
     const scheduler = this.#scheduler;
     await this.#store.registerFunctions([FUNCTIONS.program, FUNCTIONS.plain]);
-    for (const planned of this.#plan.executions) this.#plannedStart(planned);
+    for (const planned of this.#plan.executions)
+      this.#starts.plan(planned, this.#options.undisturbed !== true && scheduler.chance(0.3));
     this.#nextFault();
     this.#nextAct();
     scheduler.after(this.#plan.healsAfterMs, "heal", () => this.#heal());
@@ -136,6 +158,7 @@ class Simulation {
     if (!this.#hasEnded() && this.#auditor.violations.length === 0)
       this.#auditor.violated("endsWhenFaultsStop", this.#stuck());
     const endedMs = scheduler.elapsedMs;
+    this.#starts.isOver = true;
     await this.#until(() => false, endedMs + AFTERMATH_MS);
     await this.#collectAll();
     this.#isOver = true;
@@ -175,36 +198,16 @@ class Simulation {
     const store = storeWith(this.#store, { payloads });
     await collectPayloads({ store, nowMs: this.#scheduler.nowMs() + 1, minAgeMs: 0 });
     const { ledger } = this.#auditor;
+    // Of one that was invoked and is stopped everything stays, and of a purge of its root's payloads that broke off.
+    const left = [...ledger.books.values()].filter(
+      ({ executionId, head, isPurged }) =>
+        !isPurged && (head.status === "STOPPED" || ledger.isAbandoned(executionId)),
+    );
+    const kept = left.map(({ executionId }) => payloadPrefix(executionId));
     const orphans = [...ledger.objects].filter(
-      (key) => !ledger.isPointedAt(key) && !ledger.isLeftBehind(key),
+      (key) => !ledger.isPointedAt(key) && !kept.some((prefix) => key.startsWith(prefix)),
     );
     if (orphans.length > 0) this.#auditor.violated("leavesNoOrphans", orphans.join(", "));
-  }
-
-  #plannedStart(planned: PlannedExecution): void {
-    const { name, program, timeoutSeconds, retentionSeconds, startsAfterMs } = planned;
-    const executionId = `${FUNCTIONS.program}.${name}`;
-    const start = (): void =>
-      this.#task(`start ${name}`, async (client) => {
-        await client.start(FUNCTIONS.program, {
-          input: inputOf(program),
-          name,
-          timeout: { seconds: timeoutSeconds },
-          retention: { seconds: retentionSeconds },
-        });
-        this.#operator.starting(executionId, true);
-        if (this.#scheduler.chance(0.3))
-          this.#task(`result ${name}`, (asking) => checkResult(asking, executionId, this.#auditor));
-      });
-    const isTwice = this.#options.undisturbed !== true && this.#scheduler.chance(0.3);
-    for (let count = isTwice ? 2 : 1; count > 0; count--)
-      this.#scheduler.after(startsAfterMs, `start ${name}`, start);
-    this.#tasks += isTwice ? 2 : 1;
-    for (let count = isTwice ? 2 : 1; count > 0; count--) this.#operator.starting(executionId, false);
-    // Counted from now on, so that nothing ends before it has begun.
-    this.#scheduler.after(startsAfterMs + 1, "started", () => {
-      this.#tasks -= isTwice ? 2 : 1;
-    });
   }
 
   /** Does work with some client; when it fails for what has been injected, or its process dies, again. */
@@ -256,7 +259,8 @@ class Simulation {
   #heat(): void {
     const ids = [...this.#auditor.ledger.books.keys()];
     if (ids.length === 0) return;
-    const executionId = this.#scheduler.pick(ids);
+    // Executions of one name share it.
+    const { executionId } = parseExecutionId(this.#scheduler.pick(ids));
     this.#network.hot.add(executionId);
     this.#scheduler.after(this.#scheduler.between(1_000, 30_000), `cools ${executionId}`, () =>
       this.#network.hot.delete(executionId),
@@ -289,7 +293,7 @@ class Simulation {
   }
 
   #hasEnded(): boolean {
-    if (this.#tasks > 0 || this.#operator.isResuming) return false;
+    if (this.#tasks > 0 || this.#starts.hasOpen || this.#operator.isResuming) return false;
     for (const { executionId, head, isPurged } of this.#auditor.ledger.books.values()) {
       if (isPurged) continue;
       if (!isTerminal(head.status)) return false;
@@ -306,22 +310,18 @@ class Simulation {
     return `${this.#tasks} tasks and ${texts.length} executions have not ended: ${texts.join("; ")}`;
   }
 
-  #plannedOf(executionId: string): PlannedExecution | undefined {
-    const [root] = executionId.split("~");
-    return this.#plan.executions.find(({ name }) => `${FUNCTIONS.program}.${name}` === root);
-  }
-
   async #ended(): Promise<Ended[]> {
     const ended: Ended[] = [];
-    for (const { name, program, isCalm } of this.#plan.executions) {
-      const executionId = `${FUNCTIONS.program}.${name}`;
-      const book = this.#auditor.ledger.book(executionId);
-      if (book === undefined) continue;
+    for (const book of this.#auditor.ledger.books.values()) {
+      const planned = this.#starts.plannedOf(book.executionId);
+      if (planned === undefined || book.head.parent !== undefined) continue;
+      const { name, program, isCalm } = planned;
       ended.push({
-        executionId,
+        executionId: book.executionId,
+        name,
         program,
         isCalm,
-        isExcused: this.#tree(executionId).some(isExcused),
+        isExcused: this.#tree(book.executionId).some(isExcused),
         outcome: await this.#outcome(book),
       });
     }
@@ -346,10 +346,9 @@ class Simulation {
 
   async #loaded(): Promise<LoadedExecution[]> {
     const loaded: LoadedExecution[] = [];
-    const { books } = this.#auditor.ledger;
-    for (const executionId of books.keys()) {
-      // The payloads of the tree went with its root.
-      if (books.get(executionId.split("~")[0] as string)?.isPurged === true) continue;
+    const { ledger } = this.#auditor;
+    for (const executionId of ledger.books.keys()) {
+      if (ledger.isAbandoned(executionId)) continue;
       const execution = await this.#store.load(executionId);
       if (execution === undefined) continue;
       loaded.push({ ...execution, entries: await wholeLog(this.#store, executionId) });

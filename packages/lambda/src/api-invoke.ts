@@ -1,7 +1,12 @@
 /** Owns the call `Invoke`: an event starts an execution, once for each name, and is answered now or at its end. */
 
-import { executionArn, TidemarkError } from "@tidemark/protocol";
-import { type DurableClient, ExecutionFailedError, type StartOptions } from "@tidemark/runtime";
+import { executionIdOf, TidemarkError } from "@tidemark/protocol";
+import {
+  type DurableClient,
+  ExecutionFailedError,
+  type StartedExecution,
+  type StartOptions,
+} from "@tidemark/runtime";
 import type { Duration } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
 import { ApiError, invalid } from "./api-errors.js";
@@ -47,24 +52,28 @@ export async function invoke({
   const inputJson = inputOf(await request.text());
   if (type === "DryRun") return new Response(null, { status: 204 });
   const name = headers.get("X-Amz-Durable-Execution-Name");
-  const executionId = await start(client, functionName, {
+  const { executionArn } = await start(client, functionName, {
     ...(inputJson === undefined ? {} : { inputJson }),
     ...(name === null ? {} : { name }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     ...(options.retention === undefined ? {} : { retention: options.retention }),
   });
   const answered = {
-    "X-Amz-Durable-Execution-Arn": executionArn(functionName, executionId),
+    "X-Amz-Durable-Execution-Arn": executionArn,
     "X-Amz-Executed-Version": qualifier ?? "$LATEST",
     "Content-Type": "application/json",
   };
   if (type === "Event") return new Response("", { status: 202, headers: answered });
-  return outcomeOf({ client, store, executionId, headers: answered });
+  return outcomeOf({ client, store, executionId: executionIdOf(executionArn), headers: answered });
 }
 
-async function start(client: DurableClient, functionName: string, options: StartOptions): Promise<string> {
+async function start(
+  client: DurableClient,
+  functionName: string,
+  options: StartOptions,
+): Promise<StartedExecution> {
   try {
-    return (await client.start(functionName, options)).executionId;
+    return await client.start(functionName, options);
   } catch (error) {
     if (!(error instanceof TidemarkError) || error.code !== "TIDEMARK_EXECUTION_EXISTS") throw error;
     throw new ApiError("DurableExecutionAlreadyStartedException", error.message, error);

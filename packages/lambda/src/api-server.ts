@@ -12,6 +12,7 @@ import {
   type HistoryEvent,
   isTerminal,
   type OptionNames,
+  parseExecutionId,
   READS_STAND_INS,
   type ThrownError,
 } from "@tidemark/protocol";
@@ -279,9 +280,11 @@ class ApiServer implements DurableApi {
 
   async #describe(arn: string, query: URLSearchParams): Promise<object> {
     const execution = await this.#client.describe(arn);
-    const { executionId, error } = execution;
+    const { executionArn, error } = execution;
     const hasData = query.get("IncludeExecutionData") !== "false";
-    const { input, result } = hasData ? await payloadsOf(this.#options.store, executionId) : {};
+    const { input, result } = hasData
+      ? await payloadsOf(this.#options.store, executionIdOf(executionArn))
+      : {};
     return {
       ...wireExecution(execution),
       Version: "$LATEST",
@@ -306,8 +309,9 @@ class ApiServer implements DurableApi {
       limit: items + 1,
       ...(after === undefined ? {} : { afterEventId: after }),
     });
-    const id = executionIdOf(arn);
-    const name = (await this.#options.store.head(id))?.name ?? id;
+    const exactId = executionIdOf(arn);
+    const { executionId: id } = parseExecutionId(exactId);
+    const name = (await this.#options.store.head(exactId))?.name ?? id;
     const shown = events.map((event) => wireEvent(event, { id, name, hasData }));
     const { page, next } = pageOf(shown, 0, { items, bytes: MAX_PAGE_BYTES });
     const last = (events[page.length - 1] as HistoryEvent | undefined)?.EventId ?? 0;

@@ -44,7 +44,8 @@ describe("wakingStore", () => {
     await world.wake();
     await world.call("main", {}, 60_000, "r1");
     await world.advance(0);
-    await world.client.stop("main.r1~1");
+    const { executions } = await world.client.list({ functionName: "child" });
+    for (const { executionId } of executions) await world.client.stop(executionId);
     await world.advance(0);
 
     expect(await world.client.result("main.r1")).toBe("TIDEMARK_STOPPED");

@@ -7,6 +7,8 @@ import {
   type ExecutionStatus,
   type ExportedHistory,
   errorObjectFrom,
+  exactExecutionId,
+  executionArn,
   executionIdOf,
   exportHistory,
   type HistoryEvent,
@@ -16,6 +18,7 @@ import {
   namedExecutionId,
   type OutsideEvent,
   parseCallbackId,
+  parseExecutionId,
   TidemarkError,
   validateExecutionName,
   valueText,
@@ -48,10 +51,12 @@ import { partOf, readHistory } from "./history-payloads.js";
 import { LookAgain } from "./look-again.js";
 import { isFunctionName } from "./registration.js";
 import { requireStore } from "./require-store.js";
-import { uniqueId } from "./unique-id.js";
+import { newIncarnation, uniqueId } from "./unique-id.js";
 
 export interface StartedExecution {
   readonly executionId: string;
+  /** As its code sees it. Taken wherever an id is; never means another execution that has the name later. */
+  readonly executionArn: string;
   /** False when the name had been started before with the same input. */
   readonly created: boolean;
 }
@@ -118,11 +123,18 @@ export class DurableClient {
       );
     }
     const nowMs = this.#clock.nowMs();
-    const executionId =
-      options.name === undefined ? uniqueId(nowMs) : namedExecutionId(functionName, options.name);
-    const written = input === undefined ? undefined : await this.#payloads.write(input, executionId);
+    const ids =
+      options.name === undefined
+        ? { executionId: uniqueId(nowMs) }
+        : {
+            executionId: namedExecutionId(functionName, options.name),
+            incarnation: newIncarnation(this.#clock),
+          };
+    const { executionId } = ids;
+    const written =
+      input === undefined ? undefined : await this.#payloads.write(input, exactExecutionId(ids));
     const { created, head } = await this.#store.start({
-      executionId,
+      ...ids,
       functionName,
       ...(options.name === undefined ? {} : { name: options.name }),
       ...(written === undefined ? {} : { input: written }),
@@ -136,7 +148,7 @@ export class DurableClient {
         `execution ${JSON.stringify(options.name)} of ${functionName} was started with another input; choose another name, or pass the same input`,
       );
     }
-    return { executionId, created };
+    return { executionId, executionArn: executionArn(functionName, exactExecutionId(head)), created };
   }
 
   /**
@@ -147,17 +159,19 @@ export class DurableClient {
    */
   async result<T = unknown>(executionId: string, options: ResultOptions = {}): Promise<T> {
     requireClientOptions("result", options);
-    const id = executionIdOf(executionId);
+    let id = executionIdOf(executionId);
     const deadlineMs = this.#clock.nowMs() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
     for (;;) {
       const changed = this.#nextChange(id, deadlineMs);
       try {
         const head = await this.#head(id);
+        // Should it be gone when we look again, another execution of its name has another end.
+        id = exactExecutionId(head);
         if (isTerminal(head.status)) return resultOf<T>(await this.#whole(head));
         if (this.#clock.nowMs() >= deadlineMs) {
           throw new TidemarkError(
             "TIDEMARK_RESULT_TIMEOUT",
-            `execution ${id} is ${head.status} after ${options.timeoutMs} ms (${await this.#stateText(head)}); wait again`,
+            `execution ${head.executionId} is ${head.status} after ${options.timeoutMs} ms (${await this.#stateText(head)}); wait again`,
           );
         }
         await changed.promise;
@@ -179,9 +193,8 @@ export class DurableClient {
    */
   async history(executionId: string, options: HistoryOptions = {}): Promise<HistoryEvent[]> {
     requireClientOptions("history", options);
-    const id = executionIdOf(executionId);
-    const head = await this.#head(id);
-    const events = historyOf(head, await wholeLog(this.#store, id));
+    const head = await this.#head(executionIdOf(executionId));
+    const events = historyOf(head, await wholeLog(this.#store, exactExecutionId(head)));
     return readHistory(partOf(events, options), options.payloads === false ? undefined : this.#payloads);
   }
 
@@ -191,9 +204,9 @@ export class DurableClient {
    * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`.
    */
   async exportHistory(executionId: string): Promise<ExportedHistory> {
-    const id = executionIdOf(executionId);
-    const head = await this.#head(id);
-    return exportHistory({ head, entries: await wholeLog(this.#store, id) }, this.#payloads);
+    const head = await this.#head(executionIdOf(executionId));
+    const entries = await wholeLog(this.#store, exactExecutionId(head));
+    return exportHistory({ head, entries }, this.#payloads);
   }
 
   /** Lists executions. Payloads that are kept elsewhere or encoded are not read: see `large`. @throws TidemarkError `TIDEMARK_LIST_LIMIT`, `TIDEMARK_CURSOR`. */
@@ -273,13 +286,14 @@ export class DurableClient {
    * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`, `TIDEMARK_ERROR_OBJECT`.
    */
   async stop(executionId: string, error: ErrorObject | Error | string = {}): Promise<boolean> {
-    const id = executionIdOf(executionId);
     const reason = {
       ErrorType: "TIDEMARK_STOPPED",
       ErrorMessage: "the execution was stopped",
       ...recordOf(error),
     };
-    if (isTerminal((await this.#head(id)).status)) return false;
+    const head = await this.#head(executionIdOf(executionId));
+    if (isTerminal(head.status)) return false;
+    const id = exactExecutionId(head);
     await this.#fence(id);
     const outcome = await this.#store.finish({
       executionId: id,
@@ -296,9 +310,9 @@ export class DurableClient {
 
   /** Lets a stopped execution go on. `false` unless it was stopped. */
   async resume(executionId: string): Promise<boolean> {
-    const id = executionIdOf(executionId);
-    const head = await this.#head(id);
+    const head = await this.#head(executionIdOf(executionId));
     if (head.status !== "STOPPED") return false;
+    const id = exactExecutionId(head);
     await this.#fence(id);
     return this.#store.resume(id, this.#clock.nowMs());
   }
@@ -311,7 +325,9 @@ export class DurableClient {
    * stay, and `collectPayloads` removes them later.
    */
   async purge(executionId: string): Promise<boolean> {
-    const id = executionIdOf(executionId);
+    const head = await this.#store.head(executionIdOf(executionId));
+    if (head === undefined) return false;
+    const id = exactExecutionId(head);
     // Asked before: the log says whom it has invoked.
     const isNeeded =
       this.#payloads.store !== undefined && (await new ExecutionTrees(this.#store).hasOpenBelow(id));
@@ -346,7 +362,10 @@ export class DurableClient {
   async #callback(callbackId: string): Promise<{ executionId: string; operationId: string }> {
     const { executionId, operationId } = parseCallbackId(callbackId);
     const head = await this.#store.head(executionId);
-    if (head === undefined || callbackIdOf(executionId, operationId, head.startedAtMs) !== callbackId) {
+    if (
+      head === undefined ||
+      callbackIdOf(exactExecutionId(head), operationId, head.startedAtMs) !== callbackId
+    ) {
       throw callbackNotFound(callbackId);
     }
     return { executionId, operationId };
@@ -387,7 +406,8 @@ export class DurableClient {
     return head;
   }
 
-  #nextChange(executionId: string, deadlineMs: number): { promise: Promise<void>; cancel: () => void } {
+  #nextChange(id: string, deadlineMs: number): { promise: Promise<void>; cancel: () => void } {
+    const { executionId } = parseExecutionId(id);
     let cancel!: () => void;
     const promise = new Promise<void>((resolve) => {
       const unsubscribe = this.#store.onChange((changed) => {

@@ -4,8 +4,10 @@ import {
   type ErrorObject,
   type ExecutionHead,
   type ExecutionStatus,
+  exactExecutionId,
   executionArn,
   isStandIn,
+  parseExecutionId,
   parseStandIn,
 } from "@tidemark/protocol";
 import type { PayloadSummary } from "@tidemark/store";
@@ -45,7 +47,7 @@ export interface LargePayload {
 export function describe(head: ExecutionHead): ExecutionDescription {
   return {
     executionId: head.executionId,
-    executionArn: executionArn(head.functionName, head.executionId),
+    executionArn: executionArn(head.functionName, exactExecutionId(head)),
     functionName: head.functionName,
     status: head.status,
     startedAt: new Date(head.startedAtMs),
@@ -53,7 +55,9 @@ export function describe(head: ExecutionHead): ExecutionDescription {
     ...(head.name === undefined ? {} : { name: head.name }),
     ...(head.endedAtMs === undefined ? {} : { endedAt: new Date(head.endedAtMs) }),
     ...(head.dueAtMs === undefined ? {} : { dueAt: new Date(head.dueAtMs) }),
-    ...(head.parent === undefined ? {} : { parentExecutionId: head.parent.executionId }),
+    ...(head.parent === undefined
+      ? {}
+      : { parentExecutionId: parseExecutionId(head.parent.executionId).executionId }),
     ...(head.error === undefined ? {} : { error: head.error }),
     ...payloadsOf(head),
   };

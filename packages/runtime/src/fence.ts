@@ -1,6 +1,6 @@
 /** Owns the entry that fences off whoever runs an execution, where no barrier does (invariant 2). */
 
-import type { LogEntry } from "@tidemark/protocol";
+import { exactExecutionId, type LogEntry } from "@tidemark/protocol";
 import { type ExecutionStore, isHeldBy, type LoadedExecution } from "@tidemark/store";
 import { uniqueId } from "./unique-id.js";
 
@@ -20,10 +20,12 @@ export async function fenceOff(
     const loaded = await store.load(executionId);
     if (loaded === undefined) return "missing";
     if (heldBy !== undefined && !isHeldBy(loaded.head, heldBy)) return "superseded";
-    const last = await lastEntry(store, executionId, loaded);
+    // What has been read may be gone by now, and its name used again.
+    const exactId = exactExecutionId(loaded.head);
+    const last = await lastEntry(store, exactId, loaded);
     // Removed since, and perhaps another execution has the id: that one is to be fenced off as it is.
     if (last === undefined && loaded.snapshot !== undefined) continue;
-    const { appended } = await store.append(executionId, {
+    const { appended } = await store.append(exactId, {
       sequence: (last?.sequence ?? 0) + 1,
       epoch: loaded.head.epoch,
       nonce: uniqueId(nowMs),

@@ -12,6 +12,7 @@ import {
   type ErrorObject,
   type ExecutionHead,
   type ExecutionHostOptions,
+  exactExecutionId,
   executionArn,
   type InvocationEnd,
   InvocationStatus,
@@ -78,6 +79,7 @@ const SNAPSHOT_MS = 5000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export class Invocation {
+  /** Exact. */
   readonly executionId: string;
   readonly epoch: number;
   readonly #options: InvocationOptions;
@@ -91,7 +93,7 @@ export class Invocation {
 
   constructor(options: InvocationOptions) {
     this.#options = options;
-    this.executionId = options.head.executionId;
+    this.executionId = exactExecutionId(options.head);
     this.epoch = options.head.epoch;
     this.#startedAtMs = options.clock.nowMs();
     const readsStandIns = Object.hasOwn(options.fn.handler, READS_STAND_INS);

@@ -137,7 +137,7 @@ async function run(options: RunExecutionOptions): Promise<boolean> {
   });
   const stopRenewing = renewLease(options, invocation, head);
   const unsubscribe = store.onChange((changed) => {
-    if (changed === executionId || changed === "") invocation.inboxChanged();
+    if (changed === head.executionId || changed === "") invocation.inboxChanged();
   });
   const delayMs = handOverAtMs - clock.nowMs();
   const cancel =
@@ -160,7 +160,7 @@ function leaseEnd({ leaseMs = 30_000, deadlineMs }: RunExecutionOptions, nowMs: 
 /** Renews the lease as long as it can become longer. Gives the function that ends that. */
 function renewLease(options: RunExecutionOptions, invocation: Invocation, head: ExecutionHead): () => void {
   const { store, clock = systemClock, leaseMs = 30_000, deadlineMs, onError } = options;
-  const { executionId, epoch } = head;
+  const { executionId, epoch } = invocation;
   let cancel = (): void => {};
   const later = (): void => {
     cancel = clock.setTimer(() => {

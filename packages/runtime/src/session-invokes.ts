@@ -1,6 +1,11 @@
 /** Owns how the executions of chained invokes are started. Their ids are derived: starting one twice is harmless. */
 
-import { type ChainedInvokeDetails, childExecutionId, type ExecutionHead } from "@tidemark/protocol";
+import {
+  type ChainedInvokeDetails,
+  childExecutionId,
+  type ExecutionHead,
+  exactExecutionId,
+} from "@tidemark/protocol";
 import { type ExecutionStore, settleKey } from "@tidemark/store";
 import { isFunctionName } from "./registration.js";
 
@@ -36,7 +41,7 @@ async function startChild(
   { operationId, details, nowMs }: ChainedInvoke,
 ): Promise<void> {
   const functionName = details.FunctionName as string;
-  const { executionId } = parent;
+  const executionId = exactExecutionId(parent);
   if (isFunctionName(functionName) && (await store.hasFunction(functionName))) {
     await store.start({
       executionId: childExecutionId(executionId, operationId),

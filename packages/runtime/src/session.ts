@@ -17,6 +17,7 @@ import {
   type ExecutionHead,
   type ExecutionHostOptions,
   type ExecutionState,
+  exactExecutionId,
   type GetDurableExecutionStateResponse,
   type InvocationEnd,
   isRejection,
@@ -80,6 +81,7 @@ interface Attempt {
 }
 
 export class Session implements DurableExecutionClient {
+  /** Exact: what it asks for later is not asked of another execution of the same name. */
   readonly executionId: string;
   readonly epoch: number;
   readonly hostOptions: ExecutionHostOptions;
@@ -106,18 +108,18 @@ export class Session implements DurableExecutionClient {
 
   constructor(options: SessionOptions) {
     const { store, clock, head } = options;
-    this.executionId = head.executionId;
+    this.executionId = exactExecutionId(head);
     this.epoch = head.epoch;
     this.#store = store;
     this.#payloads = store.payloads ?? plainPayloads;
-    this.#writer = new SessionPayloads(this.#payloads, head.executionId);
+    this.#writer = new SessionPayloads(this.#payloads, this.executionId);
     const { contextsStoredOverBytes: storedOverBytes } = this.#payloads;
     this.#readsStandIns = options.readsStandIns === true;
     this.#clock = clock;
     this.#head = head;
     this.#nonce = clock.random().toString(36).slice(2, 10);
-    this.#log = new FoldedLog(head.executionId, head.startedAtMs);
-    this.snapshots = new SessionSnapshots(store, head.executionId, this.#log, options);
+    this.#log = new FoldedLog(this.executionId, head.startedAtMs);
+    this.snapshots = new SessionSnapshots(store, this.executionId, this.#log, options);
     this.hostOptions = {
       host: clock,
       inlineWaitMs: options.inlineWaitMs,

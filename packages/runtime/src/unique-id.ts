@@ -2,6 +2,7 @@
 
 import { randomFillSync } from "node:crypto";
 import { encodeTime, TIME_LEN, ulid } from "ulid";
+import type { Clock } from "./clock.js";
 
 /** Random bytes are drawn in portions: one call for each of an id's 16 letters costs more than the rest of a start. */
 const pool = new Uint8Array(1024);
@@ -22,4 +23,13 @@ function pooledRandom(): number {
 export function uniqueId(nowMs: number): string {
   // Not of `ulid` itself: it takes the time 0 for none, and reads the clock of the process.
   return encodeTime(nowMs) + ulid(1, pooledRandom).slice(TIME_LEN);
+}
+
+/** Digits of base 36: 31 bits. */
+const RANDOM_DIGITS = 6;
+
+/** Tells the executions of one name apart: the time, for people too, and what is drawn for those of one millisecond. */
+export function newIncarnation(clock: Pick<Clock, "nowMs" | "random">): string {
+  const drawn = Math.floor(clock.random() * 36 ** RANDOM_DIGITS);
+  return clock.nowMs().toString(36) + drawn.toString(36).padStart(RANDOM_DIGITS, "0");
 }

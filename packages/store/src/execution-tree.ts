@@ -5,7 +5,7 @@
  * has been invoked can outlive whoever has not waited for it.
  */
 
-import { childExecutionId, type ExecutionHead, type LogEntry } from "@tidemark/protocol";
+import { childExecutionId, type ExecutionHead, exactExecutionId, type LogEntry } from "@tidemark/protocol";
 import { hasEndedForGood } from "./head.js";
 import type { ExecutionStore } from "./port.js";
 import { wholeLog } from "./whole-log.js";
@@ -25,7 +25,7 @@ export class ExecutionTrees {
     this.#store = store;
   }
 
-  /** All executions of the tree that are there, each once. */
+  /** All executions of the tree that are there, each once. The id is exact. */
   async *of(root: string): AsyncGenerator<ExecutionInTree> {
     const ids = new Set([root]);
     for (const executionId of ids) {
@@ -48,12 +48,12 @@ export class ExecutionTrees {
   /** True when something that the root has brought about goes on, or can be resumed. */
   async hasOpenBelow(root: string): Promise<boolean> {
     for await (const { head } of this.of(root))
-      if (head.executionId !== root && !hasEndedForGood(head.status)) return true;
+      if (exactExecutionId(head) !== root && !hasEndedForGood(head.status)) return true;
     return false;
   }
 }
 
-/** The execution at the root of the tree that this one belongs to. */
+/** The exact id of the execution at the root of the tree that this one belongs to. */
 export function rootOf(executionId: string): string {
   return executionId.split("~", 1)[0] as string;
 }

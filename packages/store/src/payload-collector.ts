@@ -6,7 +6,7 @@
  * about to point at it; when its hash occurs nowhere in what is recorded of the tree; and when it is old.
  */
 
-import { type OptionNames, requireOptionNames, TidemarkError } from "@tidemark/protocol";
+import { exactExecutionId, type OptionNames, requireOptionNames, TidemarkError } from "@tidemark/protocol";
 import { ExecutionTrees } from "./execution-tree.js";
 import { hasEndedForGood } from "./head.js";
 import type { StoredPayload } from "./payload-store.js";
@@ -91,7 +91,7 @@ async function orphansOf(
     // One that was stopped can be resumed, and one that runs may be about to point at anything.
     if (!hasEndedForGood(head.status)) return [];
     // The history stays readable, also where a snapshot stands for it.
-    const recorded = JSON.stringify([head, await log(), await store.inbox(head.executionId)]);
+    const recorded = JSON.stringify([head, await log(), await store.inbox(exactExecutionId(head))]);
     orphans = orphans.filter(({ hash }) => !recorded.includes(hash));
     if (orphans.length === 0) break;
   }

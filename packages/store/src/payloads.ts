@@ -145,7 +145,7 @@ export class Payloads {
   /**
    * What to record for a text: the text itself, at once, when it is small and nothing is to be encoded.
    *
-   * @param executionId Whose payload it is; the object lives as long as the execution at the root of its tree.
+   * @param executionId Whose payload it is, exact; the object lives as long as the execution at the root of its tree.
    * @throws TidemarkError `TIDEMARK_PAYLOAD_STORE` when the payload store fails.
    */
   write(text: string, executionId: string, facts: PayloadFacts = {}): string | Promise<string> {
@@ -259,7 +259,7 @@ export class Payloads {
     return Buffer.from(decoded.buffer, decoded.byteOffset, decoded.length).toString();
   }
 
-  /** Removes the objects of an execution and of all that it has invoked; does nothing for an invoked one. */
+  /** Removes the objects of an execution (its exact id) and of all that it has invoked; does nothing for an invoked one. */
   async purge(executionId: string): Promise<void> {
     if (this.#store === undefined || rootOf(executionId) !== executionId) return;
     const keys: string[] = [];
@@ -322,7 +322,7 @@ function hashOf(content: string | Uint8Array): string {
 /** Without a payload store and without codecs. */
 export const plainPayloads = new Payloads();
 
-/** Objects of an execution and of all that it has invoked have keys with this prefix. */
+/** Objects of an execution and of all that it has invoked have keys with this prefix. The id is exact. */
 export function payloadPrefix(executionId: string): string {
   return `${encodeURIComponent(rootOf(executionId))}/`;
 }

@@ -5,6 +5,7 @@ import {
   type ErrorObject,
   ExecutionState,
   type ExportedHistory,
+  exactExecutionId,
   isRejection,
   type LogRecord,
   type Operation,
@@ -70,7 +71,7 @@ export interface RunFacts {
 
 /** Replays the logs with the state machine of the stores, and keeps what it drops. */
 export function treeOf({ head, entries }: Pick<LoadedExecution, "head" | "entries">): OperationTree {
-  const state = new ExecutionState(head.executionId, head.startedAtMs);
+  const state = new ExecutionState(exactExecutionId(head), head.startedAtMs);
   const tree = new Map<string, Operation>();
   for (const entry of entries) {
     const transition = apply(state, entry.records, entry.atMs);

@@ -6,7 +6,7 @@
  * for `STUCK_MS` of it is stuck.
  */
 
-import { isTerminal, type LogEntry, type ProbedBody } from "@tidemark/protocol";
+import { exactExecutionId, isTerminal, type LogEntry, type ProbedBody } from "@tidemark/protocol";
 import {
   DurableClient,
   type DurableHandler,
@@ -30,10 +30,10 @@ import { describeRecords, type ExploredOutcome, type RunFacts, treeOf } from "./
 import { probedHandler, type Surroundings } from "./explored-handlers.js";
 import { Ledger } from "./explored-ledger.js";
 import { type CallbackAnswer, currentlyRunning, type Running, runAs } from "./explored-world.js";
-import { type FaultHooks, faultCalls, faultStore, InjectedError, type StoreCall } from "./fault-store.js";
+import { type FaultHooks, faultCalls, faultStore, isInjected, type StoreCall } from "./fault-store.js";
 import { asHandler, type HandlerHost, installHandlerTimers } from "./handler-timers.js";
 import { storeWith } from "./store-with.js";
-import { QUIET_TURNS, TURNS_PER_RECORD, VirtualClock } from "./virtual-clock.js";
+import { QUIET_TURNS, seededRandom, TURNS_PER_RECORD, VirtualClock } from "./virtual-clock.js";
 import { VirtualProcess } from "./virtual-process.js";
 import { watchedStore } from "./watched-store.js";
 
@@ -110,7 +110,12 @@ class ExploredRun {
     this.#store = new MemoryStore({ payloads: this.#payloads(this.#payloadStore) });
     this.#client = new DurableClient({
       store: watchedStore(this.#store, this.#clock).store,
-      clock: this.#clock,
+      // What handlers draw does not depend on what the client draws.
+      clock: {
+        nowMs: () => this.#clock.nowMs(),
+        setTimer: (callback, delayMs) => this.#clock.setTimer(callback, delayMs),
+        random: seededRandom(1),
+      },
     });
     this.#callbacks = new Callbacks({
       clock: this.#clock,
@@ -269,7 +274,8 @@ class ExploredRun {
   async #load(): Promise<Map<string, LoadedExecution>> {
     const { heads } = await this.#store.list({ limit: 1000, oldestFirst: true });
     const loaded = new Map<string, LoadedExecution>();
-    for (const { executionId } of heads) {
+    for (const head of heads) {
+      const executionId = exactExecutionId(head);
       const execution = await this.#store.load(executionId);
       if (execution === undefined) continue;
       loaded.set(executionId, { ...execution, entries: await wholeLog(this.#store, executionId) });
@@ -489,9 +495,4 @@ function early(store: ExecutionStore, leaseMs: number): ExecutionStore {
     return head;
   };
   return storeWith(store, { due, acquire });
-}
-
-/** True for a fault, and for a report of what came of one. */
-function isInjected(error: unknown): boolean {
-  return error instanceof InjectedError || (error instanceof Error && isInjected(error.cause));
 }

@@ -192,3 +192,8 @@ function wake(process: VirtualProcess, hooks: Hooks, executionId: string, delive
       return deliver();
   }
 }
+
+/** True for a fault, and for a report of what came of one. */
+export function isInjected(error: unknown): boolean {
+  return error instanceof InjectedError || (error instanceof Error && isInjected(error.cause));
+}

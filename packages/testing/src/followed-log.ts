@@ -4,6 +4,7 @@ import {
   apply,
   type ExecutionHead,
   ExecutionState,
+  exactExecutionId,
   historyOf,
   isRejection,
   type LogEntry,
@@ -24,7 +25,7 @@ export class FollowedLog {
   constructor(head: ExecutionHead, track: ExecutionTrack) {
     this.#head = head;
     this.#track = track;
-    this.#state = new ExecutionState(head.executionId, head.startedAtMs);
+    this.#state = new ExecutionState(exactExecutionId(head), head.startedAtMs);
   }
 
   get executionId(): string {

@@ -7,6 +7,7 @@ import {
   DurableExecutionInvocationInputWithClient,
   type ExecutionHead,
   ExecutionState,
+  exactExecutionId,
   executionArn,
   isRejection,
   type LogEntry,
@@ -15,7 +16,10 @@ import {
 } from "@tidemark/protocol";
 
 interface RecordedExecution {
-  readonly head: Pick<ExecutionHead, "executionId" | "functionName" | "epoch" | "startedAtMs" | "input">;
+  readonly head: Pick<
+    ExecutionHead,
+    "executionId" | "incarnation" | "functionName" | "epoch" | "startedAtMs" | "input"
+  >;
   readonly entries: readonly Pick<LogEntry, "sequence" | "records" | "atMs">[];
 }
 
@@ -25,10 +29,11 @@ export function recordedEvent(
   client: DurableExecutionClient,
 ): DurableExecutionInvocationInputWithClient {
   const { head, entries } = recorded;
+  const executionId = exactExecutionId(head);
   return new DurableExecutionInvocationInputWithClient(
     {
-      DurableExecutionArn: executionArn(head.functionName, head.executionId),
-      CheckpointToken: checkpointToken(head.executionId, head.epoch, entries.length + 1),
+      DurableExecutionArn: executionArn(head.functionName, executionId),
+      CheckpointToken: checkpointToken(executionId, head.epoch, entries.length + 1),
       UpdatedOperationIds: [],
       InitialExecutionState: { Operations: operationsOf(recorded) },
     },
@@ -37,7 +42,7 @@ export function recordedEvent(
 }
 
 function operationsOf({ head, entries }: RecordedExecution): Operation[] {
-  const state = new ExecutionState(head.executionId, head.startedAtMs);
+  const state = new ExecutionState(exactExecutionId(head), head.startedAtMs);
   for (const entry of entries) {
     const transition = apply(state, entry.records, entry.atMs);
     if (isRejection(transition)) {

@@ -1,5 +1,6 @@
 /** Owns a store that tells of every call, and that can cut an invocation off as the death of its process would. */
 
+import { parseExecutionId } from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
 import type { VirtualClock } from "./virtual-clock.js";
 
@@ -17,7 +18,7 @@ export function watchedStore(inner: ExecutionStore, clock: VirtualClock): Watche
   const cut = new Map<string, number>();
   const newest = new Map<string, number>();
   const isCut = (executionId: string, epoch: number | undefined): boolean =>
-    epoch !== undefined && epoch <= (cut.get(executionId) ?? 0);
+    epoch !== undefined && epoch <= (cut.get(parseExecutionId(executionId).executionId) ?? 0);
   const store = new Proxy(inner, {
     get(target, property) {
       const member = Reflect.get(target, property, target);
