@@ -149,6 +149,8 @@ describe("no-parent-context-in-child", () => {
     expect(mended(rule, "await context.runInChildContext(async (child) => context.step(f));")).toBe(
       "await context.runInChildContext(async (child) => child.step(f));",
     );
+    const shadowed = "await context.map(xs, async (c) => { for (const c of xs) await context.step(c); });";
+    expect(mended(rule, shadowed)).toBe(shadowed);
   });
 });
 
@@ -293,6 +295,8 @@ export const handler = withDurableExecution(async (event, context) => {
     expect(mended(rule, "const answer = await fetch('/');")).toBe(
       "const answer = await context.step(async () => fetch('/'));",
     );
+    const inner = "const answer = await fetch(await context.step(f));";
+    expect(mended(rule, inner)).toBe(inner);
   });
 });
 
@@ -326,6 +330,8 @@ describe("no-floating-durable-operations", () => {
 
   it("suggests to await", () => {
     expect(mended(rule, "context.step(f);")).toBe("await context.step(f);");
+    expect(mended(rule, "context.step(f).then(g);")).toBe("await context.step(f).then(g);");
+    expect(mended(rule, "event && context.step(f);")).toBe("event && await context.step(f);");
   });
 });
 

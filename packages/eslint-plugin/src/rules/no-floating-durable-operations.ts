@@ -36,7 +36,7 @@ export const noFloatingDurableOperations: Rule.RuleModule = {
           node: floating,
           messageId: "floating",
           suggest: canAwait
-            ? [{ messageId: "await", fix: (fixer) => fixer.insertTextBefore(node.expression, "await ") }]
+            ? [{ messageId: "await", fix: (fixer) => fixer.insertTextBefore(floating, "await ") }]
             : [],
         });
       },

@@ -1,6 +1,7 @@
 /** Owns the rule that code in a child context uses that context. */
 
-import type { Rule } from "eslint";
+import type { Rule, Scope, SourceCode } from "eslint";
+import type * as ESTree from "estree";
 import { durableCodeOf } from "../durable-code.js";
 
 export const noParentContextInChild: Rule.RuleModule = {
@@ -18,7 +19,8 @@ export const noParentContextInChild: Rule.RuleModule = {
     },
   },
   create(context) {
-    const code = durableCodeOf(context.sourceCode);
+    const { sourceCode } = context;
+    const code = durableCodeOf(sourceCode);
     return {
       CallExpression(node) {
         const operation = code.operationOf(node);
@@ -27,6 +29,7 @@ export const noParentContextInChild: Rule.RuleModule = {
           return;
         const { method, name } = operation;
         const own = region.context?.name;
+        const isVisible = isVisibleAt(node, region.context, sourceCode);
         if (own === undefined) {
           // A function of this file that reads a context of the code around it, and is no callback.
           if (!region.isOperation) return;
@@ -36,10 +39,23 @@ export const noParentContextInChild: Rule.RuleModule = {
             node: name,
             messageId: "parent",
             data: { method, context: name.name, own },
-            fix: (fixer) => fixer.replaceText(name, own),
+            fix: (fixer) => (isVisible ? fixer.replaceText(name, own) : null),
           });
         }
       },
     };
   },
 };
+
+/** False where another variable has taken the name. */
+function isVisibleAt(
+  node: ESTree.Node,
+  variable: Scope.Variable | undefined,
+  sourceCode: SourceCode,
+): boolean {
+  for (let scope: Scope.Scope | null = sourceCode.getScope(node); scope !== null; scope = scope.upper) {
+    const found = scope.set.get(variable?.name ?? "");
+    if (found !== undefined) return found === variable;
+  }
+  return false;
+}
