@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as aws from "@aws/durable-execution-sdk-js";
 import { withDurableExecution } from "@tidemark/sdk";
-import { answerCallback, type CrashExplorationError, exploreCrashes } from "@tidemark/testing";
+import { answerCallback, type CrashExplorationError, exploreCrashes, recordHistory } from "@tidemark/testing";
 import { type GoldenHandler, goldenHandlers } from "../histories/handlers";
 import { exploreFaulty, exploreRight } from "./check";
 import { faultyHandlers } from "./faulty-handlers";
@@ -107,6 +107,19 @@ it.each([
     code: "TIDEMARK_EXPLORE_OPTIONS",
     message: expect.stringContaining(message),
   });
+});
+
+it("a function that is invoked and not given is refused, not taken for an execution that fails", async () => {
+  const bill = withDurableExecution(async (_event: unknown, context) => context.invoke("tax", 1));
+  const refusal = {
+    code: "TIDEMARK_TEST_FUNCTION",
+    message: expect.stringMatching(
+      /invokes function "tax", which is not among functions \(there are: "tip"\)/,
+    ),
+  };
+  const functions = { tip: { handler: async () => 1, durable: false as const } };
+  await expect(exploreCrashes(bill, { functions })).rejects.toMatchObject(refusal);
+  await expect(recordHistory(bill, { functions })).rejects.toMatchObject(refusal);
 });
 
 it("a long handler can be given a budget, which is spread over its calls", async () => {

@@ -19,7 +19,7 @@ import {
 import type { ExploredOutcome, RunFacts } from "./explored-facts.js";
 import { type FunctionToInvoke, type RunOptions, runSchedule, type StandIn } from "./explored-run.js";
 import type { CallbackAnswer } from "./explored-world.js";
-import { NamesOfRuns, requireKitOptions, requireSurrounding } from "./kit-options.js";
+import { NamesOfRuns, requireFunctions, requireKitOptions, requireSurrounding } from "./kit-options.js";
 import { seededRandom } from "./virtual-clock.js";
 
 export interface ExploreOptions {
@@ -101,7 +101,7 @@ export type HandlerToExplore = DurableHandler | (() => DurableHandler);
  * which is right for them.
  * @throws CrashExplorationError `TIDEMARK_EXPLORE_FOUND` at the first schedule that fails, with the smallest schedule,
  * a timeline and the line that repeats it.
- * @throws TidemarkError `TIDEMARK_EXPLORE_OPTIONS`.
+ * @throws TidemarkError `TIDEMARK_EXPLORE_OPTIONS`; `TIDEMARK_TEST_FUNCTION` when it invokes what is not in `functions`.
  * @example
  * ```ts
  * const report = await exploreCrashes(greet, { input: { name: "Ada" }, pairs: 50 });
@@ -146,6 +146,7 @@ class Exploration {
 
   async run(): Promise<CrashReport> {
     const undisturbed = await this.#runOnce([]);
+    requireFunctions("exploreCrashes", undisturbed, this.#run.functions);
     this.#bodyStarts = undisturbed.bodyStarts;
     await this.#require(undisturbed, undisturbed);
     // Twice: what differs without a fault depends on something outside of the execution.

@@ -64,6 +64,8 @@ export interface RunFacts {
   readonly callsAtEnd: number;
   /** How many of the faults happened: a call that is never made meets none. */
   readonly faultsMet: number;
+  /** Functions that were invoked and that nobody has given. */
+  readonly missingFunctions: readonly string[];
   readonly timeline: readonly TimelineEvent[];
   /** Of the explored execution. */
   history(): Promise<ExportedHistory>;

@@ -18,9 +18,7 @@ import {
   type ExecutionStore,
   type LoadedExecution,
   MemoryPayloadStore,
-  MemoryStore,
   type PayloadStore,
-  Payloads,
   wholeLog,
 } from "@tidemark/store";
 import type { Schedule, ScheduledFault } from "./crash-schedule.js";
@@ -29,6 +27,7 @@ import { Callbacks } from "./explored-callbacks.js";
 import { describeRecords, type ExploredOutcome, type RunFacts, treeOf } from "./explored-facts.js";
 import { probedHandler, type Surroundings } from "./explored-handlers.js";
 import { Ledger } from "./explored-ledger.js";
+import { exploredPayloads, exploredStore } from "./explored-store.js";
 import { type CallbackAnswer, currentlyRunning, type Running, runAs } from "./explored-world.js";
 import { type FaultHooks, faultCalls, faultStore, isInjected, type StoreCall } from "./fault-store.js";
 import { asHandler, type HandlerHost, installHandlerTimers } from "./handler-timers.js";
@@ -101,13 +100,15 @@ class ExploredRun {
   #callsAtLastFault = 0;
   #callsAtEnd = 0;
   #faultsMet = 0;
+  readonly #missingFunctions = new Set<string>();
   #isOver = false;
   #stuck: string | undefined;
 
   constructor(options: RunOptions) {
     this.#options = options;
     this.#ledger = new Ledger({ ...options, clock: this.#clock });
-    this.#store = new MemoryStore({ payloads: this.#payloads(this.#payloadStore) });
+    const payloads = exploredPayloads(this.#payloadStore, options.inlineLimitBytes);
+    this.#store = exploredStore(payloads, (name) => this.#missingFunctions.add(name));
     this.#client = new DurableClient({
       store: watchedStore(this.#store, this.#clock).store,
       // What handlers draw does not depend on what the client draws.
@@ -124,13 +125,6 @@ class ExploredRun {
       answers: options.callbacks,
       note: (text) => this.#ledger.note(undefined, () => text),
     });
-  }
-
-  #payloads(store: PayloadStore): Payloads {
-    const { inlineLimitBytes } = this.#options;
-    // Without a word on payloads, contexts run as often as on a store that has no payload store.
-    if (inlineLimitBytes === undefined) return new Payloads({ store, contextResults: "rebuild" });
-    return new Payloads({ store, inlineLimitBytes });
   }
 
   async run(): Promise<RunFacts> {
@@ -182,6 +176,7 @@ class ExploredRun {
       callsAtLastFault: this.#callsAtLastFault,
       callsAtEnd: this.#callsAtEnd,
       faultsMet: this.#faultsMet,
+      missingFunctions: [...this.#missingFunctions],
       timeline: this.#ledger.timeline,
       history: () => this.#client.exportHistory(this.#executionId),
     };
@@ -296,7 +291,7 @@ class ExploredRun {
     const process = new VirtualProcess(this.#processes.length + 1, this.#clock);
     this.#processes.push(process);
     const hooks = this.#hooks();
-    const payloads = this.#payloads(this.#faultyPayloads(process, hooks));
+    const payloads = exploredPayloads(this.#faultyPayloads(process, hooks), this.#options.inlineLimitBytes);
     const store = faultStore(this.#store, process, hooks, { payloads });
     const running = this.#running(process);
     const worker = new Worker({

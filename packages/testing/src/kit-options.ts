@@ -51,6 +51,26 @@ export function requireSurrounding(call: string, options: Surrounding): void {
   }
 }
 
+/**
+ * An invoke of a function that is not there fails in every run alike.
+ *
+ * @throws TidemarkError `TIDEMARK_TEST_FUNCTION`.
+ */
+export function requireFunctions(
+  call: string,
+  { missingFunctions }: RunFacts,
+  given: Readonly<Record<string, unknown>>,
+): void {
+  const [missing] = missingFunctions;
+  if (missing === undefined) return;
+  const others = Object.keys(given).map((name) => JSON.stringify(name));
+  throw new TidemarkError(
+    "TIDEMARK_TEST_FUNCTION",
+    `${call}: the handler invokes function ${JSON.stringify(missing)}, which is not among functions (there are: ${others.join(", ") || "none"}); ` +
+      "add it under exactly this name",
+  );
+}
+
 /** Names that runs had: one in an option that no run had holds nothing, and must not look like a test that passes. */
 export class NamesOfRuns {
   readonly #call: string;

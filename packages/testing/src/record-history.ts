@@ -7,7 +7,7 @@ import { creatorOf, type ExploreOptions, type HandlerToExplore } from "./explore
 import type { RunFacts } from "./explored-facts.js";
 import { runSchedule } from "./explored-run.js";
 import { HistoryDivergedError } from "./history-diverged.js";
-import { requireKitOptions, requireSurrounding } from "./kit-options.js";
+import { requireFunctions, requireKitOptions, requireSurrounding } from "./kit-options.js";
 import { replayHistory } from "./replay-history.js";
 
 /** What the handler runs with. */
@@ -43,7 +43,8 @@ const GOLDEN_NAMES: OptionNames<GoldenOptions> = {
 /**
  * Runs a handler undisturbed, in virtual time and with the engine as it is, and gives its history.
  *
- * @throws TidemarkError `TIDEMARK_HISTORY_RECORD` when the execution does not end; `TIDEMARK_EXPLORE_OPTIONS`.
+ * @throws TidemarkError `TIDEMARK_HISTORY_RECORD` when the execution does not end; `TIDEMARK_TEST_FUNCTION` when it
+ * invokes what is not in `functions`; `TIDEMARK_EXPLORE_OPTIONS`.
  * @example
  * ```ts
  * const history = await recordHistory(greet, { input: { name: "Ada" } });
@@ -79,6 +80,7 @@ export async function recordRun(
     bodyDelayMs,
     keepsTimeline: false,
   });
+  requireFunctions("recordHistory", facts, options.functions ?? {});
   if (facts.stuck === undefined) return facts;
   throw new TidemarkError(
     "TIDEMARK_HISTORY_RECORD",
