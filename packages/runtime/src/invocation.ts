@@ -88,6 +88,7 @@ export class Invocation {
   #abandon!: (error: ErrorObject) => void;
   readonly #abandoned: Promise<ErrorObject>;
   #isAbandoned = false;
+  #hasEnded = false;
   /** Something wanted to begin in the last milliseconds. */
   #heldBack: ErrorObject | undefined;
 
@@ -117,6 +118,11 @@ export class Invocation {
   }
 
   /** Settles when nothing of it is under way any more, but for a snapshot once it has been abandoned. */
+  /** The execution has ended with this invocation: nothing of it becomes due any more. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   async run(): Promise<void> {
     await this.#run();
     await Promise.race([this.#session.snapshots.saving, this.#abandoned]);
@@ -287,12 +293,13 @@ export class Invocation {
     const invocation = await this.#end(error);
     const ending = { executionId: this.executionId, epoch: this.epoch, endedAtMs: clock.nowMs(), invocation };
     try {
-      await store.finish({
+      const finished = await store.finish({
         ...ending,
         status,
         ...(written === undefined ? {} : { result: written }),
         ...(failure === undefined ? {} : { error: failure }),
       });
+      this.#hasEnded = finished === "finished";
     } catch (cause) {
       if (!isTooLarge(cause)) throw cause;
       // It would not fit the next time either, until somebody gives the store a place for it.

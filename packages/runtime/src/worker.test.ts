@@ -117,6 +117,27 @@ describe("a worker", () => {
     expect(asked).toEqual([[3, ["main", "other"]]]);
   });
 
+  it("asks once for an execution that it then runs to its end, and again for what found no room", async () => {
+    let looks = 0;
+    const store = storeWith(fleet.store, {
+      due: (...request) => {
+        looks += 1;
+        return fleet.store.due(...request);
+      },
+    });
+    await fleet.worker(done, { store, concurrency: 2 });
+    await fleet.settle();
+    expect(looks).toBe(1);
+    const id = await fleet.begin();
+    expect((await fleet.client.describe(id)).status).toBe("SUCCEEDED");
+    expect(looks).toBe(2);
+
+    const started = await Promise.all(Array.from({ length: 7 }, () => fleet.client.start("main")));
+    await fleet.settle();
+    const ended = await Promise.all(started.map(({ executionId }) => fleet.client.describe(executionId)));
+    expect(ended.map(({ status }) => status)).toEqual(Array(7).fill("SUCCEEDED"));
+  });
+
   it("finds work within a minute when nobody tells it", async () => {
     const store = storeWith(fleet.store, { onChange: () => () => {} });
     await fleet.worker(done, { store });

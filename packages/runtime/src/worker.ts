@@ -125,6 +125,8 @@ export class Worker {
   #isHandingOver = false;
   #isLooking = false;
   #mustLookAgain = false;
+  /** Something that is due may have been left, for want of room. */
+  #hasLeft = false;
   #cancelTimer: (() => void) | undefined;
   #cancelRenewal: (() => void) | undefined;
   #purgedAtMs = 0;
@@ -224,9 +226,13 @@ export class Worker {
   }
 
   #changed(executionId: string): void {
-    this.#active.get(executionId)?.inboxChanged();
+    const own = this.#active.get(executionId);
+    own?.inboxChanged();
     if (executionId === "") for (const invocation of this.#active.values()) invocation?.inboxChanged();
-    this.#look();
+    // One that has ended may have been removed, and its name used again, before its place is free.
+    if (own?.hasEnded === true) this.#hasLeft = true;
+    // What runs here is looked for when its invocation is over.
+    if (!this.#active.has(executionId)) this.#look();
   }
 
   /** Claims what is due. At most one look goes on; a wish during it is granted after it. */
@@ -237,7 +243,10 @@ export class Worker {
       return;
     }
     const free = this.#concurrency - this.#active.size;
-    if (free <= 0) return;
+    if (free <= 0) {
+      this.#hasLeft = true;
+      return;
+    }
     this.#isLooking = true;
     this.#claim(free)
       .catch((error: unknown) => {
@@ -256,15 +265,19 @@ export class Worker {
   async #claim(free: number): Promise<void> {
     const nowMs = this.#clock.nowMs();
     // What runs here may be listed until its lease is taken.
-    const { executionIds, nextDueAtMs } = await this.#store.due(nowMs, free + this.#active.size, [
-      ...this.#functions.keys(),
-    ]);
+    const limit = free + this.#active.size;
+    const { executionIds, nextDueAtMs } = await this.#store.due(nowMs, limit, [...this.#functions.keys()]);
     // It may have been stopped meanwhile.
     if (!this.#isRunning) return;
+    this.#hasLeft = executionIds.length >= limit;
     // Not before: what is due does not wait for it.
     this.#purge(nowMs);
     for (const executionId of executionIds) {
-      if (this.#active.has(executionId) || this.#active.size >= this.#concurrency) continue;
+      if (this.#active.has(executionId)) continue;
+      if (this.#active.size >= this.#concurrency) {
+        this.#hasLeft = true;
+        break;
+      }
       this.#active.set(executionId, undefined);
       void this.#run(executionId);
     }
@@ -280,10 +293,13 @@ export class Worker {
   async #run(executionId: string): Promise<void> {
     // A claim that fails leaves the execution due: looking at once would go round in circles.
     let mayLook = false;
+    let invocation: Invocation | undefined;
     try {
       const head = await this.#acquire(executionId);
       mayLook = true;
-      if (head !== undefined) await this.#invoke(head);
+      if (head === undefined) return;
+      invocation = this.#invocationOf(head);
+      await invocation.run();
     } catch (error) {
       // The lease, if there is one, runs out and somebody takes over.
       this.#onError(error);
@@ -291,8 +307,8 @@ export class Worker {
       this.#active.delete(executionId);
       if (this.#active.size === 0) this.#stopRenewing();
       this.#notifyIdle();
-      if (mayLook) this.#look();
-      else this.#lookAt(this.#clock.nowMs() + RETRY_MS);
+      if (!mayLook) this.#lookAt(this.#clock.nowMs() + RETRY_MS);
+      else if (invocation?.hasEnded !== true || this.#hasLeft) this.#look();
     }
   }
 
@@ -301,7 +317,7 @@ export class Worker {
     return this.#store.acquire({ executionId, owner: this.id, nowMs, leaseUntilMs: nowMs + this.#leaseMs });
   }
 
-  async #invoke(head: ExecutionHead): Promise<void> {
+  #invocationOf(head: ExecutionHead): Invocation {
     const invocation = new Invocation({
       store: this.#store,
       clock: this.#clock,
@@ -317,7 +333,7 @@ export class Worker {
     this.#active.set(head.executionId, invocation);
     this.#renewLater();
     if (this.#isHandingOver) invocation.abandon(STOPPED);
-    await invocation.run();
+    return invocation;
   }
 
   /** Leases are renewed as long as anything runs. */
