@@ -90,7 +90,7 @@ function readOnlyClient(
   writes: string[],
 ): DurableExecutionClient {
   return {
-    hostOptions: { host: clock, payloads: heldReader(clock, payloads) },
+    hostOptions: { host: clock, payloads: heldReader(clock, payloads), onThrown: () => {} },
     checkpoint: async ({ Updates = [] }) => {
       writes.push(...Updates.map(({ Id, Type, Action, Name }) => `${Action} ${Type} ${Id} ${Name ?? ""}`));
       if (Updates.length === 0) writes.push("asked for news");
