@@ -74,8 +74,11 @@ export class Operator {
     this.#purging.add(id);
     this.#task(`replace ${id}`, async (client, store) => {
       await this.#unlessPurged(id, async () => void (await client.stop(id)));
+      // Some do not wait until all of it is gone.
+      const isImpatient = this.#scheduler.chance(0.5);
+      if (isImpatient) this.#starts.again(id, SOON_MS);
       await this.#remove(id, client, store);
-      this.#starts.again(id, SOON_MS);
+      if (!isImpatient) this.#starts.again(id, SOON_MS);
     });
   }
 
