@@ -14,6 +14,7 @@ import {
   type OptionNames,
   parseExecutionId,
   READS_STAND_INS,
+  reporter,
   type ThrownError,
 } from "@tidemark/protocol";
 import {
@@ -36,7 +37,7 @@ import { itemsOf, MAX_PAGE_BYTES, marker, pageOf, readMarker } from "./api-pages
 import { payloadsOf } from "./api-payloads.js";
 import { errorIn, jsonIn, pathOf } from "./api-request.js";
 import { wireError, wireEvent, wireExecution, withSeconds } from "./api-shapes.js";
-import { optionError, reporter, requireNames } from "./options.js";
+import { optionError, requireNames } from "./options.js";
 
 export interface DurableApiOptions {
   readonly store: ExecutionStore;

@@ -11,6 +11,7 @@ import {
   type ExecutionStatus,
   isTerminal,
   type OptionNames,
+  reporter,
   type ThrownError,
   TidemarkError,
 } from "@tidemark/protocol";
@@ -32,7 +33,6 @@ import {
   type HandlerContext,
   type OpenStore,
   remainingTime,
-  reporter,
   requireFunctions,
   requireNames,
   wholeNumber,

@@ -1,4 +1,4 @@
-/** Owns what the handlers have in common: the store of a sandbox, reports, and the check of options. */
+/** Owns what the handlers have in common: the store of a sandbox, and the check of options. */
 
 import { requireOptionNames, TidemarkError, valueText } from "@tidemark/protocol";
 import type { LambdaContext } from "@tidemark/sdk";
@@ -58,18 +58,6 @@ function once<T>(connect: () => Promise<T>): () => Promise<T> {
       throw error;
     });
     return connected;
-  };
-}
-
-/** Tells `onError`, or else the console. Never throws: what a user's reporter throws has nobody to go to. */
-export function reporter(onError: ((error: unknown) => void) | undefined): (error: unknown) => void {
-  return (error) => {
-    try {
-      if (onError === undefined) console.error("[tidemark]", error);
-      else onError(error);
-    } catch (thrown) {
-      console.error("[tidemark] onError threw", thrown, "for", error);
-    }
   };
 }
 

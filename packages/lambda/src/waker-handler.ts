@@ -4,7 +4,7 @@
  * It keeps nothing between runs, and may run twice at a time: a wake-up too many does nothing.
  */
 
-import { type OptionNames, valueText } from "@tidemark/protocol";
+import { type OptionNames, reporter, valueText } from "@tidemark/protocol";
 import { type Clock, isFunctionName, systemClock } from "@tidemark/runtime";
 import type { ExecutionStore } from "@tidemark/store";
 import { type Invoke, lambdaInvoke } from "./lambda-invoke.js";
@@ -14,7 +14,6 @@ import {
   type OpenStore,
   optionError,
   remainingTime,
-  reporter,
   requireFunctions,
   requireNames,
   wholeNumber,

@@ -5,10 +5,10 @@
  * finds what it was for.
  */
 
-import { type ExecutionHead, isTerminal, type OptionNames } from "@tidemark/protocol";
+import { type ExecutionHead, isTerminal, type OptionNames, reporter } from "@tidemark/protocol";
 import type { ExecutionStore } from "@tidemark/store";
 import { type Invoke, lambdaInvoke } from "./lambda-invoke.js";
-import { reporter, requireNames } from "./options.js";
+import { requireNames } from "./options.js";
 
 export interface WakingStoreOptions {
   /** Default: {@link lambdaInvoke} with its own defaults. */

@@ -82,6 +82,7 @@ export {
 } from "./payload-text.js";
 export { readPayloads } from "./read-payloads.js";
 export type { Barrier, InvocationEnd, LogEntry, LogRecord } from "./record.js";
+export { reporter } from "./reporter.js";
 export { type BarrenRun, decodeSnapshot, encodeSnapshot, SNAPSHOT_VERSION } from "./snapshot-codec.js";
 export { ExecutionState, type Transition } from "./state.js";
 export type {

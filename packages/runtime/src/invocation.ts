@@ -117,12 +117,12 @@ export class Invocation {
     this.#abandon(error);
   }
 
-  /** Settles when nothing of it is under way any more, but for a snapshot once it has been abandoned. */
   /** The execution has ended with this invocation: nothing of it becomes due any more. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
 
+  /** Settles when nothing of it is under way any more, but for a snapshot once it has been abandoned. */
   async run(): Promise<void> {
     await this.#run();
     await Promise.race([this.#session.snapshots.saving, this.#abandoned]);

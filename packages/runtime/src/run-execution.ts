@@ -8,6 +8,7 @@ import {
   type ErrorObject,
   type ExecutionHead,
   type OptionNames,
+  reporter,
   requireOptionNames,
   type ThrownError,
   TidemarkError,
@@ -15,7 +16,6 @@ import {
 import type { ExecutionStore } from "@tidemark/store";
 import { type Clock, systemClock } from "./clock.js";
 import { Invocation, type RegisteredFunction } from "./invocation.js";
-import { reporter } from "./reporter.js";
 import { uniqueId } from "./unique-id.js";
 
 export interface RunExecutionOptions {

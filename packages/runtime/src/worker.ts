@@ -9,6 +9,7 @@ import {
   type ErrorObject,
   type ExecutionHead,
   type OptionNames,
+  reporter,
   requireOptionNames,
   type ThrownError,
   TidemarkError,
@@ -20,7 +21,6 @@ import { type Clock, systemClock } from "./clock.js";
 import { SNAPSHOT_AFTER_BYTES } from "./folded-log.js";
 import { Invocation, type RegisteredFunction } from "./invocation.js";
 import { type FunctionToRun, registeredFunction } from "./registration.js";
-import { reporter } from "./reporter.js";
 import { requireStore } from "./require-store.js";
 import { drainOnSigterm } from "./sigterm.js";
 import { uniqueId } from "./unique-id.js";
