@@ -266,13 +266,16 @@ export class Worker {
     const nowMs = this.#clock.nowMs();
     // What runs here may be listed until its lease is taken.
     const limit = free + this.#active.size;
+    // Before the store is asked: what changes meanwhile may be missing from its answer.
+    this.#hasLeft = false;
     const { executionIds, nextDueAtMs } = await this.#store.due(nowMs, limit, [...this.#functions.keys()]);
     // It may have been stopped meanwhile.
     if (!this.#isRunning) return;
-    this.#hasLeft = executionIds.length >= limit;
+    if (executionIds.length >= limit) this.#hasLeft = true;
     // Not before: what is due does not wait for it.
     this.#purge(nowMs);
     for (const executionId of executionIds) {
+      if (this.#active.get(executionId)?.hasEnded === true) this.#hasLeft = true;
       if (this.#active.has(executionId)) continue;
       if (this.#active.size >= this.#concurrency) {
         this.#hasLeft = true;
