@@ -234,6 +234,19 @@ export function leaseContract(store: () => ExecutionStore): void {
       expect((await store().head("e1"))?.lastInvocation).toEqual(INVOCATION);
     });
 
+    it("keeps all that is said of the last invocation, through the next lease", async () => {
+      const why = {
+        ErrorType: "TIDEMARK_LOG_VERSION",
+        ErrorMessage: "log entry 7 has format 2 \u2028 \ud800",
+      };
+      const invocation = { ...INVOCATION, error: why, unread: { sinceMs: T0 + 3, error: why } };
+      await startRunning(store(), "e1");
+      await store().suspend(suspension("e1", { dueAtMs: T0, invocation }));
+      expect((await store().head("e1"))?.lastInvocation).toEqual(invocation);
+
+      expect((await store().acquire(lease("e1")))?.lastInvocation).toEqual(invocation);
+    });
+
     it("stays due when an event has come that the invocation has not seen", async () => {
       await startRunning(store(), "e1");
       await store().post(message("e1"));

@@ -16,6 +16,8 @@ export interface InvocationEnd {
   readonly endedAtMs: number;
   /** Present when the invocation failed or its process died; an invocation that suspended has none. */
   readonly error?: ErrorObject | undefined;
+  /** On a head only: since then the log could not be read, and why. */
+  readonly unread?: { readonly sinceMs: number; readonly error: ErrorObject } | undefined;
 }
 
 /** Written first by every invocation but the first of an execution: it fences off all older ones (invariant 2). */

@@ -1,6 +1,7 @@
 /** Owns which invocations count as barren: those that failed and recorded nothing of their own. */
 
 import type { BarrenRun, ExecutionHead, InvocationEnd, LogEntry, LogRecord } from "@tidemark/protocol";
+import { withoutUnread } from "./unread-log.js";
 
 /** Type of the error with which a worker that stops ends its invocations. */
 export const WORKER_STOPPED = "TIDEMARK_WORKER_STOPPED";
@@ -16,7 +17,8 @@ export function previousInvocation(
   died: Omit<InvocationEnd, "error">,
 ): InvocationEnd {
   const ErrorMessage = "the process ended or lost its lease during the invocation";
-  return lastInvocation ?? { ...died, error: { ErrorType: "Runtime.ExitError", ErrorMessage } };
+  if (lastInvocation !== undefined) return withoutUnread(lastInvocation);
+  return { ...died, error: { ErrorType: "Runtime.ExitError", ErrorMessage } };
 }
 
 /** A worker that stops hands over: neither the steps nor the invocation have failed. */

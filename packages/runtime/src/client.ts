@@ -183,7 +183,11 @@ export class DurableClient {
 
   /** @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`. */
   async describe(executionId: string): Promise<ExecutionDescription> {
-    return describe(await this.#whole(await this.#head(executionIdOf(executionId))));
+    const described = describe(await this.#whole(await this.#head(executionIdOf(executionId))));
+    const { failing } = described;
+    return failing === undefined
+      ? described
+      : { ...described, failing: await this.#payloads.readError(failing) };
   }
 
   /**
@@ -281,7 +285,8 @@ export class DurableClient {
 
   /**
    * Stops an execution where it is; it can be resumed. `false` when it has ended already. `error` says why: a record
-   * of an error, the error itself or its message.
+   * of an error, the error itself or its message. One whose log is damaged is stopped as well; it can be resumed once
+   * the log has been restored.
    *
    * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`, `TIDEMARK_ERROR_OBJECT`.
    */
@@ -294,7 +299,7 @@ export class DurableClient {
     const head = await this.#head(executionIdOf(executionId));
     if (isTerminal(head.status)) return false;
     const id = exactExecutionId(head);
-    await this.#fence(id);
+    await this.#fence(id).catch(unlessDamaged);
     const outcome = await this.#store.finish({
       executionId: id,
       epoch: undefined,
@@ -304,7 +309,7 @@ export class DurableClient {
     });
     if (outcome !== "finished") return false;
     // An invocation that loaded the log between the fence and the end.
-    await this.#fence(id);
+    await this.#fence(id).catch(unlessDamaged);
     return true;
   }
 
@@ -329,11 +334,20 @@ export class DurableClient {
     if (head === undefined) return false;
     const id = exactExecutionId(head);
     // Asked before: the log says whom it has invoked.
-    const isNeeded =
-      this.#payloads.store !== undefined && (await new ExecutionTrees(this.#store).hasOpenBelow(id));
+    const isNeeded = this.#payloads.store !== undefined && (await this.#hasOpenBelow(id));
     if (!(await this.#store.purge(id))) return false;
     if (!isNeeded) await this.#payloads.purge(id);
     return true;
+  }
+
+  async #hasOpenBelow(executionId: string): Promise<boolean> {
+    try {
+      return await new ExecutionTrees(this.#store).hasOpenBelow(executionId);
+    } catch (error) {
+      // Nobody knows whom it has invoked.
+      unlessDamaged(error);
+      return true;
+    }
   }
 
   /** From now on, whoever runs the execution can record nothing more. */
@@ -383,6 +397,8 @@ export class DurableClient {
   async #stateText({ epoch, functionName, lastInvocation }: ExecutionHead): Promise<string> {
     if (epoch === 0)
       return `no worker has claimed it; is one with function ${JSON.stringify(functionName)} running on this store?`;
+    if (lastInvocation?.unread !== undefined)
+      return `its log cannot be read: ${lastInvocation.unread.error.ErrorMessage}`;
     if (lastInvocation?.error === undefined) return `invocation ${epoch}`;
     const { ErrorType, ErrorMessage } = await this.#payloads.readError(lastInvocation.error);
     return `its last invocation failed: ${ErrorType}: ${ErrorMessage}`;
@@ -471,4 +487,9 @@ function notFound(executionId: string): TidemarkError {
     "TIDEMARK_EXECUTION_NOT_FOUND",
     `execution ${executionId} does not exist in this store; it may have been purged after its retention`,
   );
+}
+
+/** A log that nobody can read is nobody's to go on with, which must not keep people from ending it. */
+function unlessDamaged(error: unknown): void {
+  if ((error as { code?: unknown }).code !== "TIDEMARK_LOG_CORRUPT") throw error;
 }

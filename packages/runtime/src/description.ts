@@ -7,10 +7,12 @@ import {
   exactExecutionId,
   executionArn,
   isStandIn,
+  isTerminal,
   parseExecutionId,
   parseStandIn,
 } from "@tidemark/protocol";
 import type { PayloadSummary } from "@tidemark/store";
+import { wasHandedOver } from "./barren.js";
 
 export interface ExecutionDescription {
   readonly executionId: string;
@@ -32,6 +34,11 @@ export interface ExecutionDescription {
   readonly input?: unknown;
   readonly result?: unknown;
   readonly error?: ErrorObject;
+  /**
+   * What keeps it from going on, while it has not ended: how its last invocation failed, or why its log cannot be read.
+   * It is tried again at `dueAt`.
+   */
+  readonly failing?: ErrorObject;
   /** In lists: payloads that are kept elsewhere or encoded, in place of `input` and `result`. */
   readonly large?: { readonly input?: LargePayload; readonly result?: LargePayload };
 }
@@ -59,8 +66,16 @@ export function describe(head: ExecutionHead): ExecutionDescription {
       ? {}
       : { parentExecutionId: parseExecutionId(head.parent.executionId).executionId }),
     ...(head.error === undefined ? {} : { error: head.error }),
+    ...failingOf(head),
     ...payloadsOf(head),
   };
+}
+
+function failingOf({ status, lastInvocation }: ExecutionHead): Pick<ExecutionDescription, "failing"> {
+  if (isTerminal(status) || lastInvocation === undefined) return {};
+  const failing =
+    lastInvocation.unread?.error ?? (wasHandedOver(lastInvocation) ? undefined : lastInvocation.error);
+  return failing === undefined ? {} : { failing };
 }
 
 function payloadsOf({

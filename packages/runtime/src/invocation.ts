@@ -29,6 +29,7 @@ import { invocationOutputOf } from "./invocation-output.js";
 import { lambdaContext } from "./lambda-context.js";
 import { Session } from "./session.js";
 import { isTooLarge } from "./session-errors.js";
+import { isUnreadLog, unreadLog, unreadSuspension } from "./unread-log.js";
 
 /** A wrapped handler, of this SDK or of AWS's. */
 export type DurableHandler = (
@@ -124,7 +125,12 @@ export class Invocation {
 
   /** Settles when nothing of it is under way any more, but for a snapshot once it has been abandoned. */
   async run(): Promise<void> {
-    await this.#run();
+    try {
+      await this.#run();
+    } catch (error) {
+      if (!isUnreadLog(error)) throw error;
+      await this.#unread(error);
+    }
     await Promise.race([this.#session.snapshots.saving, this.#abandoned]);
   }
 
@@ -138,7 +144,7 @@ export class Invocation {
       case "superseded":
         return;
       case "nothing-new":
-        return this.#suspend(head.lastInvocation);
+        return this.#suspend(opened.previous);
       case "barren":
         if (opened.count >= maxBarrenInvocations) return this.#stopBarren(opened.count, opened.previous);
         return this.#suspendUntil(retryAtMs(opened.count, opened.previous), opened.previous);
@@ -278,6 +284,16 @@ export class Invocation {
       dueAtMs: Math.min(dueAtMs, head.timeoutAtMs),
       invocation,
     });
+  }
+
+  async #unread(why: TidemarkError): Promise<void> {
+    const { store, clock, head, onFailed } = this.#options;
+    const { executionId, epoch } = this;
+    this.#session.close();
+    const unread = { epoch, startedAtMs: this.#startedAtMs, nowMs: clock.nowMs(), why };
+    const { dueAtMs, invocation } = unreadSuspension(head, unread);
+    onFailed?.(unreadLog(executionId, dueAtMs, unread));
+    await store.suspend({ executionId, epoch, inboxCount: head.inboxCount, dueAtMs, invocation });
   }
 
   async #finish(

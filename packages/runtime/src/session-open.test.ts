@@ -182,7 +182,7 @@ describe("nothing new", () => {
 
     const { session, opened } = await open();
 
-    expect(opened).toEqual({ kind: "nothing-new" });
+    expect(opened).toEqual({ kind: "nothing-new", previous: expect.objectContaining({ epoch: 1 }) });
     expect(session.nextDueMs).toBe(run.startMs + 60_000);
     expect(await run.log()).toHaveLength(1);
   });
@@ -195,7 +195,7 @@ describe("nothing new", () => {
 
     const { session, opened } = await open();
 
-    expect(opened).toEqual({ kind: "nothing-new" });
+    expect(opened).toEqual({ kind: "nothing-new", previous: expect.objectContaining({ epoch: 1 }) });
     expect(session.nextDueMs).toBe(run.startMs + 14_000);
     expect([await run.log(), (await run.load()).inbox.length]).toEqual([["1: START 1"], 1]);
   });

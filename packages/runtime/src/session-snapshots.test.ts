@@ -143,7 +143,7 @@ describe("a snapshot", () => {
     session.snapshots.save();
     await session.snapshots.saving;
 
-    expect(opened).toEqual({ kind: "nothing-new" });
+    expect(opened).toEqual({ kind: "nothing-new", previous: expect.objectContaining({ epoch: 1 }) });
     expect((await kept()).snapshot).toBeUndefined();
   });
 

@@ -66,7 +66,7 @@ interface SessionOptions extends SnapshotOptions {
 type Opened =
   | { readonly kind: "ready" }
   /** Nothing has happened since the last invocation: there is no reason for another one. */
-  | { readonly kind: "nothing-new" }
+  | { readonly kind: "nothing-new"; readonly previous: InvocationEnd }
   /** Invocations fail again and again without recording anything. Nothing has been written. */
   | { readonly kind: "barren"; readonly count: number; readonly previous: InvocationEnd }
   /** Closed before anything was written. */
@@ -223,7 +223,7 @@ export class Session implements DurableExecutionClient {
       : [];
     if (!hasFailed && events.every((event) => event.kind === "callback_heartbeat")) {
       this.#postpone(events, nowMs);
-      return { kind: "nothing-new" };
+      return { kind: "nothing-new", previous };
     }
     const barren = isFailure ? this.#log.barrenCount(previous) : 0;
     if (events.length === 0 && !mayInvoke(barren, previous))

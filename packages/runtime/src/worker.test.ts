@@ -327,19 +327,6 @@ describe("what the worker can report to nobody else", () => {
     expect((await store.head("one"))?.status).toBe("SUCCEEDED");
   });
 
-  it("is a log that cannot be read, each time it tries: after each lease", async () => {
-    await fleet.store.registerFunctions(["main"]);
-    const { executionId } = await fleet.client.start("main");
-    const update = { Id: "1", Type: "WAIT", Action: "START" } as const;
-    const entry = { sequence: 1, epoch: 0, nonce: "n", atMs: fleet.startMs, records: [{ update }] };
-    await fleet.store.append(executionId, entry);
-    await fleet.worker(done);
-    await fleet.advance(60_000);
-
-    const corrupt = expect.objectContaining({ code: "TIDEMARK_LOG_CORRUPT" });
-    expect(fleet.errors).toEqual([corrupt, corrupt, corrupt]);
-  });
-
   it("goes to console.error unless told otherwise", async () => {
     const log = jest.spyOn(console, "error").mockImplementation();
     const { store, mend } = broken("due");

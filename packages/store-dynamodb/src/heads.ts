@@ -98,13 +98,19 @@ export class Heads {
   /** The head as the port gives it. @throws TidemarkError `TIDEMARK_LOG_CORRUPT` when its input is gone. */
   async withInput(stored: StoredHead): Promise<ExecutionHead> {
     if (!stored.hasInputApart) return stored.head;
-    const { executionId } = stored.head;
-    const key = { ...headKey(executionId), sk: { S: inputSortKey(stored.generation) } };
+    const apart = await this.#inputOf(stored);
+    // Nobody must take `{}` for it.
+    if (apart.input === undefined && (await this.isThere(stored)))
+      throw missingInputError(this.#context.tableName, stored.head.executionId);
+    return { ...stored.head, ...apart };
+  }
+
+  /** The input, if it is an item of its own and is there. */
+  async #inputOf({ head, generation, hasInputApart }: StoredHead): Promise<Pick<ExecutionHead, "input">> {
+    if (!hasInputApart) return {};
+    const key = { ...headKey(head.executionId), sk: { S: inputSortKey(generation) } };
     const input = textOf((await this.#requests.get(key))?.in);
-    if (input !== undefined) return { ...stored.head, input };
-    // A handler must not be given `{}` in its place.
-    if (await this.isThere(stored)) throw missingInputError(this.#context.tableName, executionId);
-    return stored.head;
+    return input === undefined ? {} : { input };
   }
 
   /** False when what was read of the execution is being removed: by a purge, or by the TTL. */
@@ -146,7 +152,9 @@ export class Heads {
       value: undefined,
       next: head === undefined ? undefined : acquiredHead(head, request),
     }));
-    return written === undefined ? undefined : this.withInput(written);
+    if (written === undefined) return undefined;
+    // The lease is taken: who has it must know, to give it back. An input that is gone is found by the load that follows.
+    return { ...written.head, ...(await this.#inputOf(written)) };
   }
 
   async renew(executionId: string, epoch: number, leaseUntilMs: number): Promise<boolean> {

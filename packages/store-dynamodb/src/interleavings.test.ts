@@ -125,7 +125,10 @@ describe("load", () => {
       message: expect.stringMatching(/execution e1: the input is missing; restore/),
     };
     await expect(store.load("e1")).rejects.toMatchObject(withoutInput);
-    await expect(store.acquire(lease("e1", { nowMs: T0 + LEASE_MS }))).rejects.toMatchObject(withoutInput);
+    await expect(store.head("e1")).rejects.toMatchObject(withoutInput);
+    // Whoever has the lease finds out by the load, and can give it back.
+    const held = await store.acquire(lease("e1", { nowMs: T0 + LEASE_MS }));
+    expect([held?.epoch, held?.input]).toEqual([2, undefined]);
 
     await remove("L", 2);
     await expect(store.load("e1")).rejects.toMatchObject({
