@@ -1,24 +1,29 @@
 /**
  * Owns what the rules know of a file: which functions are durable code, which are bodies that run once, and which
- * names are contexts.
+ * calls ask a context for an operation.
  *
- * It follows contexts from where they come from (`withDurableExecution`, a parameter of type `DurableContext`) through
- * the callbacks of operations and the functions of the same file that are given one.
+ * It follows contexts from where they come from (`withDurableExecution`, a parameter of type `DurableContext`) under
+ * all the names that they are given, through the callbacks of operations and the functions of the same file.
  */
 
-import type { Scope, SourceCode } from "eslint";
+import type { SourceCode } from "eslint";
 import type * as ESTree from "estree";
+import { ContextNames, type KnownContext, OPERATIONS, parameterOf } from "./context-names.js";
+import { hasTypes, isDurableContext, typeOf } from "./durable-type.js";
+import { branchesIn, functionCalledBy, functionIn, writtenValue } from "./file-functions.js";
 import {
   bare,
+  type ClassNode,
+  dressed,
   type FunctionNode,
   functionAround,
-  initialValue,
   isFunction,
   memberName,
   type Node,
+  nameOfKey,
   nodesOf,
   pathOf,
-  variableOf,
+  propertyOf,
 } from "./syntax.js";
 
 /**
@@ -31,8 +36,8 @@ type CodeKind = "durable" | "body" | "unknown";
 export interface Region {
   readonly kind: CodeKind;
   readonly node: FunctionNode;
-  /** The name of its own context; `undefined` in bodies. */
-  readonly context: Scope.Variable | undefined;
+  /** Its own contexts, the newest last; none in bodies. */
+  readonly contexts: readonly KnownContext[];
   /** It is the callback of an operation, so its code does not run again when that has ended. */
   readonly isOperation: boolean;
 }
@@ -41,22 +46,19 @@ export interface Region {
 interface OperationCall {
   /** `step`, `promise.all`. */
   readonly method: string;
-  readonly context: Scope.Variable;
-  /** Where the context is named. */
-  readonly name: ESTree.Identifier;
+  readonly context: KnownContext;
+  /** As it is written: `context.step`, `step`. */
+  readonly text: string;
+  /** What names the context: the `context` of `context.step()`, and `step` where that is a name of its own. */
+  readonly name: ESTree.Node;
 }
 
-const OPERATIONS: ReadonlySet<string> = new Set([
-  "step",
-  "invoke",
-  "runInChildContext",
-  "wait",
-  "waitForCondition",
-  "createCallback",
-  "waitForCallback",
-  "map",
-  "parallel",
-]);
+/** A context that a call hands to a function of this file. */
+interface HandedContext {
+  readonly context: KnownContext;
+  readonly argument: Node;
+  readonly call: ESTree.SimpleCallExpression | ESTree.NewExpression;
+}
 
 /** Where the first callback of an operation stands, without a name before it, and what it is. */
 const CALLBACKS: Readonly<Record<string, { readonly kind: CodeKind; readonly unnamedAt: number }>> = {
@@ -82,18 +84,23 @@ export function durableCodeOf(sourceCode: SourceCode): DurableCode {
 
 class DurableCode {
   readonly #sourceCode: SourceCode;
+  readonly #names: ContextNames;
   readonly #regions = new Map<FunctionNode, Region>();
-  readonly #contexts = new Set<Scope.Variable>();
+  /** The contexts of functions, by where they stand among the parameters: `0`, and `0.context` within an object. */
+  readonly #parameters = new Map<FunctionNode, Map<string, KnownContext>>();
   /** Functions of which {@link around} wants to know who calls them: those that call themselves end there. */
   readonly #asked = new Set<FunctionNode>();
-  /** Contexts whose uses have not been followed yet. */
-  readonly #open: Scope.Variable[] = [];
+  readonly #operations = new Map<ESTree.SimpleCallExpression, KnownContext>();
+  readonly #handed: (HandedContext & { readonly to: KnownContext })[] = [];
 
   constructor(sourceCode: SourceCode) {
     this.#sourceCode = sourceCode;
+    this.#names = new ContextNames(sourceCode);
     this.#findRoots();
-    for (let context = this.#open.pop(); context !== undefined; context = this.#open.pop())
-      this.#follow(context);
+    this.#followAll();
+    this.#findTyped();
+    this.#followAll();
+    for (const [call, context] of this.#operations) this.#takeOuter(call, context);
   }
 
   /** The innermost of the functions around a node that is durable code or a body. */
@@ -104,9 +111,40 @@ class DurableCode {
       const region = this.#regions.get(current);
       if (region !== undefined) return region.kind === "durable" ? (helper ?? region) : region;
       if (helper === undefined && this.#isCalledByBodies(current))
-        helper = { kind: "body", node: current, context: undefined, isOperation: true };
+        helper = { kind: "body", node: current, contexts: [], isOperation: true };
     }
     return undefined;
+  }
+
+  /** What a call asks of a context, if it does. */
+  operationOf(call: ESTree.Node): OperationCall | undefined {
+    if (call.type !== "CallExpression") return undefined;
+    const callee = bare(call.callee);
+    const part = this.#names.partOf(callee);
+    const isOperation =
+      part?.path.length === 2 || (part?.path.length === 1 && OPERATIONS.has(part.path[0] as string));
+    if (part === undefined || !isOperation) return undefined;
+    let name: Node = callee;
+    while (name.type === "MemberExpression" && this.#names.partOf(name)?.path.length !== 0)
+      name = bare(name.object);
+    const text = pathOf(callee)?.path.join(".") ?? this.#sourceCode.getText(callee);
+    return { method: part.path.join("."), context: part.context, text, name };
+  }
+
+  /** The contexts that a call hands to a function of this file which asks them for operations. */
+  handedOnBy(call: ESTree.Node): readonly HandedContext[] {
+    return this.#handed.filter((each) => each.call === call && this.#isAsked(each.to, new Set()));
+  }
+
+  /** True for what names a context or its methods. */
+  namesContext(node: Node): boolean {
+    return this.#names.isNamedBy(node);
+  }
+
+  /** True when a context is named anywhere in this code: it does durable work, or is part of it. */
+  mentionsContext(node: ESTree.Node): boolean {
+    for (const each of nodesOf(node, this.#sourceCode)) if (this.namesContext(each)) return true;
+    return false;
   }
 
   /** A function with a name that only bodies call runs as often as they do. */
@@ -126,86 +164,135 @@ class DurableCode {
     return isCalled.length > 0 && !isCalled.includes(false);
   }
 
-  isContext(variable: Scope.Variable | undefined): boolean {
-    return variable !== undefined && this.#contexts.has(variable);
-  }
-
-  /** What a call asks of a context, if it does. */
-  operationOf(call: ESTree.Node): OperationCall | undefined {
-    if (call.type !== "CallExpression") return undefined;
-    const callee = pathOf(call.callee);
-    if (callee === undefined) return undefined;
-    const [, first, second] = callee.path;
-    const isOperation =
-      callee.path.length === 2
-        ? OPERATIONS.has(first as string)
-        : first === "promise" && second !== undefined;
-    const context = isOperation ? variableOf(callee.root, this.#sourceCode) : undefined;
-    if (context === undefined || !this.#contexts.has(context)) return undefined;
-    return { method: callee.path.slice(1).join("."), context, name: callee.root };
-  }
-
-  /** True when a context is named anywhere in this code: it does durable work, or is part of it. */
-  mentionsContext(node: ESTree.Node): boolean {
-    for (const each of nodesOf(node, this.#sourceCode)) {
-      if (each.type === "Identifier" && this.isContext(variableOf(each, this.#sourceCode))) return true;
-    }
-    return false;
+  #isAsked(context: KnownContext, seen: Set<KnownContext>): boolean {
+    if (seen.has(context)) return false;
+    seen.add(context);
+    for (const asked of this.#operations.values()) if (asked === context) return true;
+    return this.#handed.some((each) => each.context === context && this.#isAsked(each.to, seen));
   }
 
   #findRoots(): void {
     for (const node of nodesOf(this.#sourceCode.ast, this.#sourceCode)) {
       if (node.type === "CallExpression" && pathOf(node.callee)?.path.at(-1) === "withDurableExecution") {
-        const handler = this.#functionIn(node.arguments[0]);
-        if (handler !== undefined) this.#mark(handler, "durable", { contextAt: 1, isOperation: false });
+        const handler = functionIn(node.arguments[0], this.#sourceCode);
+        if (handler !== undefined) this.#mark(handler, { contextAt: 1, isOperation: false });
       } else if (isFunction(node)) {
-        const contextAt = node.params.findIndex(isDurableContext);
-        if (contextAt >= 0) this.#mark(node, "durable", { contextAt, isOperation: false });
+        for (const [contextAt, parameter] of node.params.entries()) {
+          if (this.#isTypedContext(parameterOf(parameter)))
+            this.#mark(node, { contextAt, isOperation: false });
+        }
+      } else if (node.type === "PropertyDefinition" && isDeclaredContext(node)) {
+        const name = nameOfKey(node);
+        if (name !== undefined) this.#names.takeField(node.parent.parent as ClassNode, name);
+      } else if (node.type === "VariableDeclarator" && isDeclaredContext(node.id)) {
+        this.#names.takeDeclared(node);
       }
     }
   }
 
-  /** Takes in what a context is used for. */
-  #follow(context: Scope.Variable): void {
-    for (const { identifier } of context.references) {
-      const { parent } = identifier as Node;
-      const call = callAround(identifier as Node);
-      const operation = call === undefined ? undefined : this.operationOf(call);
-      if (call !== undefined && operation !== undefined) this.#takeCallbacks(call, operation.method);
-      else if (parent?.type === "CallExpression") this.#passOn(parent, identifier as Node);
+  #isTypedContext(parameter: ESTree.Node): boolean {
+    if (parameter.type !== "Identifier") return false;
+    return isDeclaredContext(parameter) || isDurableContext(typeOf(parameter, this.#sourceCode));
+  }
+
+  /** Operations on what only the types know for a context. */
+  #findTyped(): void {
+    if (!hasTypes(this.#sourceCode)) return;
+    for (const node of nodesOf(this.#sourceCode.ast, this.#sourceCode)) {
+      if (node.type === "CallExpression") this.#takeOperation(node);
     }
   }
 
-  /** A function of this file that is given a context does durable work with it. */
-  #passOn(call: ESTree.SimpleCallExpression, argument: Node): void {
-    const at = call.arguments.indexOf(argument as ESTree.Expression);
-    if (at < 0) return;
-    if (pathOf(call.callee)?.path.at(-1) === "withRetry") {
-      const attempt = call.arguments
-        .slice(at + 1)
-        .map((each) => this.#functionIn(each))
-        .find(isFunction);
-      if (attempt !== undefined) this.#mark(attempt, "durable", { contextAt: 0, isOperation: true });
-      return;
+  #followAll(): void {
+    for (let name = this.#names.next(); name !== undefined; name = this.#names.next()) this.#follow(name);
+  }
+
+  /** Takes in what a part of a context is used for. */
+  #follow(name: Node): void {
+    let used = dressed(name);
+    let { parent } = used;
+    // `context`, then `context.promise`, then `context.promise.all`; with `.bind(context)` still the same.
+    while (parent?.type === "MemberExpression" && parent.object === used) {
+      const isBound = memberName(parent) === "bind" && parent.parent.type === "CallExpression";
+      used = dressed(isBound ? parent.parent : parent);
+      parent = used.parent;
     }
-    const called = this.#functionIn(call.callee);
-    if (called !== undefined) this.#mark(called, "durable", { contextAt: at, isOperation: false });
+    const part = this.#names.partOf(used);
+    if (part === undefined) return;
+    if (parent?.type === "CallExpression" && parent.callee === used) this.#takeOperation(parent);
+    else if (parent?.type === "VariableDeclarator" && parent.init === used) this.#names.take(parent.id, part);
+    else if (parent?.type === "AssignmentExpression" && parent.right === used)
+      this.#names.take(parent.left, part);
+    else if (part.path.length === 0) this.#passOn(used, part.context);
+  }
+
+  #takeOperation(call: ESTree.SimpleCallExpression): void {
+    const operation = this.#operations.has(call) ? undefined : this.operationOf(call);
+    if (operation === undefined) return;
+    this.#operations.set(call, operation.context);
+    this.#takeCallbacks(call, operation.method);
+  }
+
+  /** Code that asks for operations on what it finds around itself, such as `this.context`, is durable code. */
+  #takeOuter(call: ESTree.SimpleCallExpression, context: KnownContext): void {
+    if (this.around(call) !== undefined) return;
+    let outermost: FunctionNode | undefined;
+    for (let node = functionAround(call); node !== undefined; node = functionAround(node)) {
+      outermost = node;
+      if (node.parent.type === "MethodDefinition" || node.parent.type === "PropertyDefinition") break;
+    }
+    if (outermost === undefined) return;
+    this.#regions.set(outermost, {
+      kind: "durable",
+      node: outermost,
+      contexts: [context],
+      isOperation: false,
+    });
+  }
+
+  /** A function of this file that is given a context does durable work with it. */
+  #passOn(argument: Node, context: KnownContext): void {
+    const { parent } = argument;
+    // `charge({ context, order })`
+    const isMember = parent?.type === "Property" && parent.value === argument;
+    const key = isMember ? nameOfKey(parent) : undefined;
+    const passed = isMember ? dressed(parent.parent) : argument;
+    const call = passed.parent;
+    if (call?.type !== "CallExpression" && call?.type !== "NewExpression") return;
+    const contextAt = call.arguments.indexOf(passed as ESTree.Expression);
+    if (contextAt < 0 || (isMember && key === undefined)) return;
+    if (this.#takeAttempt(call, contextAt)) return;
+    const called = functionCalledBy(call, this.#sourceCode);
+    const to = called && this.#mark(called, { contextAt, key, isOperation: false });
+    if (to !== undefined) this.#handed.push({ context, argument, call, to });
     for (const each of call.arguments) {
       if (!isFunction(each) || this.#regions.has(each)) continue;
-      this.#regions.set(each, { kind: "unknown", node: each, context: undefined, isOperation: false });
+      this.#regions.set(each, { kind: "unknown", node: each, contexts: [], isOperation: false });
     }
+  }
+
+  /** `withRetry(context, name, attempt)`. */
+  #takeAttempt(call: ESTree.SimpleCallExpression | ESTree.NewExpression, contextAt: number): boolean {
+    if (pathOf(call.callee)?.path.at(-1) !== "withRetry") return false;
+    const attempt = call.arguments
+      .slice(contextAt + 1)
+      .map((each) => functionIn(each, this.#sourceCode))
+      .find(isFunction);
+    if (attempt !== undefined) this.#mark(attempt, { contextAt: 0, isOperation: true });
+    return true;
   }
 
   #takeCallbacks(call: ESTree.SimpleCallExpression, method: string): void {
     const spec = CALLBACKS[method];
     if (spec !== undefined) {
       const candidates = call.arguments.slice(spec.unnamedAt, spec.unnamedAt + 2);
-      const callback = candidates.map((each) => this.#functionIn(each)).find(isFunction);
-      if (callback !== undefined) this.#mark(callback, spec.kind, { contextAt: 0, isOperation: true });
+      const callback = candidates.map((each) => functionIn(each, this.#sourceCode)).find(isFunction);
+      if (callback !== undefined && spec.kind === "body") this.#markBody(callback);
+      else if (callback !== undefined) this.#mark(callback, { contextAt: 0, isOperation: true });
     } else if (method === "parallel") {
       for (const argument of call.arguments.slice(0, 2)) {
-        for (const branch of this.#branchesIn(argument)) {
-          this.#mark(branch, "durable", { contextAt: 0, isOperation: true });
+        for (const branch of branchesIn(argument, this.#sourceCode)) {
+          this.#mark(branch, { contextAt: 0, isOperation: true });
         }
       }
     }
@@ -213,71 +300,41 @@ class DurableCode {
   }
 
   #takeStrategies(config: ESTree.Node): void {
-    const value = this.#valueOf(config);
-    if (value?.type !== "ObjectExpression") return;
-    for (const property of value.properties) {
-      if (property.type !== "Property" || !STRATEGIES.has(nameOf(property) ?? "")) continue;
-      const strategy = this.#functionIn(property.value);
-      if (strategy !== undefined) this.#mark(strategy, "body", { contextAt: undefined, isOperation: true });
+    const value = writtenValue(config, this.#sourceCode);
+    for (const name of STRATEGIES) {
+      const strategy = functionIn(propertyOf(value, name), this.#sourceCode);
+      if (strategy !== undefined) this.#markBody(strategy);
     }
   }
 
-  /** `[fn, { name, func }]`, and `items.map((item) => fn)`. */
-  #branchesIn(node: ESTree.Node): FunctionNode[] {
-    const value = this.#valueOf(node);
-    if (value?.type === "ArrayExpression") {
-      return value.elements.flatMap((element) => (element === null ? [] : this.#branchIn(element)));
-    }
-    if (value?.type !== "CallExpression" || value.callee.type !== "MemberExpression") return [];
-    const maker = memberName(value.callee) === "map" ? this.#functionIn(value.arguments[0]) : undefined;
-    return maker === undefined
-      ? []
-      : returnedBy(maker, this.#sourceCode).flatMap((each) => this.#branchIn(each));
+  #markBody(node: FunctionNode): void {
+    this.#regions.set(node, { kind: "body", node, contexts: [], isOperation: true });
   }
 
-  #branchIn(node: ESTree.Node): FunctionNode[] {
-    const value = this.#valueOf(node);
-    if (isFunction(value)) return [value];
-    if (value?.type !== "ObjectExpression") return [];
-    const func = value.properties.find(
-      (property) => property.type === "Property" && nameOf(property) === "func",
-    );
-    const found = func === undefined ? undefined : this.#functionIn((func as ESTree.Property).value);
-    return found === undefined ? [] : [found];
-  }
-
-  /** A function, or the one that a name of this file stands for. */
-  #functionIn(node: ESTree.Node | undefined): FunctionNode | undefined {
-    const value = node === undefined ? undefined : this.#valueOf(node);
-    return isFunction(value) ? value : undefined;
-  }
-
-  #valueOf(node: ESTree.Node): Node | undefined {
-    const value = bare(node);
-    return value.type === "Identifier" ? initialValue(variableOf(value, this.#sourceCode)) : value;
-  }
-
-  #mark(
-    node: FunctionNode,
-    kind: CodeKind,
-    { contextAt, isOperation }: { readonly contextAt: number | undefined; readonly isOperation: boolean },
-  ): void {
-    const before = this.#regions.get(node);
-    const parameter =
-      kind === "durable" && contextAt !== undefined ? nameIn(node.params[contextAt]) : undefined;
-    const own = this.#sourceCode
-      .getDeclaredVariables(node)
-      .find(({ identifiers }) => identifiers.includes(parameter as never));
+  /** @returns the context that the function is given there. */
+  #mark(node: FunctionNode, { contextAt, key, isOperation }: ContextPlace): KnownContext | undefined {
+    const contexts = this.#parameters.get(node) ?? new Map<string, KnownContext>();
+    this.#parameters.set(node, contexts);
+    const whole = node.params[contextAt];
+    const parameter = key === undefined || whole === undefined ? whole : propertyOf(parameterOf(whole), key);
+    const place = `${contextAt}.${key ?? ""}`;
+    if (parameter !== undefined && !contexts.has(place))
+      contexts.set(place, this.#names.takeParameter(parameter, node));
     this.#regions.set(node, {
-      kind,
+      kind: "durable",
       node,
-      context: own ?? before?.context,
-      isOperation: isOperation || before?.isOperation === true,
+      contexts: [...contexts.values()],
+      isOperation: isOperation || this.#regions.get(node)?.isOperation === true,
     });
-    if (own === undefined || this.#contexts.has(own)) return;
-    this.#contexts.add(own);
-    this.#open.push(own);
+    return contexts.get(place);
   }
+}
+
+/** Where a function is given a context: as this parameter, or as a member of it. */
+interface ContextPlace {
+  readonly contextAt: number;
+  readonly key?: string | undefined;
+  readonly isOperation: boolean;
 }
 
 function isWithin(node: Node, outer: Node): boolean {
@@ -287,42 +344,11 @@ function isWithin(node: Node, outer: Node): boolean {
   return false;
 }
 
-/** The call whose function is a member of this name. */
-function callAround(name: Node): ESTree.SimpleCallExpression | undefined {
-  let node = name;
-  let { parent } = name;
-  while (parent?.type === "MemberExpression" && parent.object === node) {
-    node = parent;
-    parent = node.parent;
-  }
-  return node !== name && parent?.type === "CallExpression" && parent.callee === node ? parent : undefined;
-}
-
-/** What a function gives back: its expression, or what its own `return`s have. */
-function returnedBy(node: FunctionNode, sourceCode: SourceCode): Node[] {
-  if (node.body.type !== "BlockStatement") return [bare(node.body)];
-  const returned: Node[] = [];
-  for (const each of nodesOf(node.body, sourceCode)) {
-    if (each.type !== "ReturnStatement" || each.argument == null) continue;
-    if (functionAround(each) === node) returned.push(bare(each.argument));
-  }
-  return returned;
-}
-
-function nameIn(parameter: ESTree.Pattern | undefined): ESTree.Identifier | undefined {
-  if (parameter?.type === "AssignmentPattern") return nameIn(parameter.left);
-  return parameter?.type === "Identifier" ? parameter : undefined;
-}
-
-function nameOf({ key, computed }: ESTree.Property): string | undefined {
-  if (!computed && key.type === "Identifier") return key.name;
-  return key.type === "Literal" ? String(key.value) : undefined;
-}
-
 /** `context: DurableContext`, with or without a type argument, also of a namespace. */
-function isDurableContext(parameter: ESTree.Pattern): boolean {
-  const name = nameIn(parameter) as (ESTree.Identifier & { typeAnnotation?: unknown }) | undefined;
-  const { typeAnnotation } = (name?.typeAnnotation ?? {}) as { typeAnnotation?: { typeName?: unknown } };
+function isDeclaredContext(named: ESTree.Node): boolean {
+  const { typeAnnotation } = ((named as { typeAnnotation?: unknown }).typeAnnotation ?? {}) as {
+    typeAnnotation?: { typeName?: unknown };
+  };
   const typeName = typeAnnotation?.typeName as { name?: string; right?: { name?: string } } | undefined;
   return (typeName?.name ?? typeName?.right?.name) === "DurableContext";
 }

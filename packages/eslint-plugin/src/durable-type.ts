@@ -14,6 +14,11 @@ interface Type {
   getProperty?(name: string): unknown;
 }
 
+export function hasTypes({ parserServices }: SourceCode): boolean {
+  const { program, esTreeNodeToTSNodeMap } = parserServices as TypedServices;
+  return program != null && esTreeNodeToTSNodeMap !== undefined;
+}
+
 /** `undefined` when there are no types. */
 export function typeOf(node: ESTree.Node, sourceCode: SourceCode): Type | undefined {
   const { program, esTreeNodeToTSNodeMap } = sourceCode.parserServices as TypedServices;
@@ -24,6 +29,10 @@ export function typeOf(node: ESTree.Node, sourceCode: SourceCode): Type | undefi
 /** What every operation returns, in either SDK. */
 export function isDurablePromise(type: Type | undefined): boolean {
   return type?.symbol?.name === "DurablePromise";
+}
+
+export function isDurableContext(type: Type | undefined): boolean {
+  return type?.symbol?.name === "DurableContext";
 }
 
 export function isThenable(type: Type): boolean {

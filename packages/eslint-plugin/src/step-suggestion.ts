@@ -18,7 +18,7 @@ export function inAStep(
   region: Region,
   sourceCode: SourceCode,
 ): Rule.SuggestionReportDescriptor[] {
-  const name = region.context?.name;
+  const name = region.contexts.at(-1)?.variable?.name;
   if (name === undefined || functionAround(expression)?.async !== true) return [];
   // Operations have no place in the body of a step.
   if (durableCodeOf(sourceCode).mentionsContext(expression)) return [];

@@ -13,6 +13,8 @@ export type FunctionNode = (
 ) &
   Rule.NodeParentExtension;
 
+export type ClassNode = (ESTree.ClassDeclaration | ESTree.ClassExpression) & Rule.NodeParentExtension;
+
 export function isFunction(node: ESTree.Node | null | undefined): node is FunctionNode {
   return (
     node?.type === "FunctionDeclaration" ||
@@ -22,7 +24,7 @@ export function isFunction(node: ESTree.Node | null | undefined): node is Functi
 }
 
 /** Syntax of TypeScript that says something of a type and changes nothing. */
-const TRANSPARENT = new Set([
+const TRANSPARENT: ReadonlySet<string> = new Set([
   "TSAsExpression",
   "TSSatisfiesExpression",
   "TSNonNullExpression",
@@ -34,6 +36,13 @@ const TRANSPARENT = new Set([
 export function bare(node: ESTree.Node): Node {
   let current = node as Node;
   while (TRANSPARENT.has(current.type)) current = (current as unknown as { expression: Node }).expression;
+  return current;
+}
+
+/** The expression with what only types are for around it. */
+export function dressed(node: Node): Node {
+  let current = node;
+  while (current.parent !== null && TRANSPARENT.has(current.parent.type)) current = current.parent;
   return current;
 }
 
@@ -109,7 +118,60 @@ export function pathOf(node: ESTree.Node): { root: ESTree.Identifier; path: read
 
 export function memberName({ computed, property }: ESTree.MemberExpression): string | undefined {
   if (!computed && property.type === "Identifier") return property.name;
+  if (property.type === "PrivateIdentifier") return `#${property.name}`;
   return property.type === "Literal" ? String(property.value) : undefined;
+}
+
+/** The key of a property, a method or a field, when it is written out. */
+export function nameOfKey({
+  key,
+  computed,
+}: Pick<ESTree.Property | ESTree.PropertyDefinition, "key" | "computed">): string | undefined {
+  if (!computed && key.type === "Identifier") return key.name;
+  if (key.type === "PrivateIdentifier") return `#${key.name}`;
+  return key.type === "Literal" ? String(key.value) : undefined;
+}
+
+/** The value of a property that an object is written with, or that a pattern takes out. */
+export function propertyOf(node: ESTree.Node | undefined, name: string): ESTree.Node | undefined {
+  if (node?.type !== "ObjectExpression" && node?.type !== "ObjectPattern") return undefined;
+  for (const each of node.properties) {
+    if (each.type === "Property" && nameOfKey(each) === name) return each.value;
+  }
+  return undefined;
+}
+
+/** The class whose objects `this` is at a node; `undefined` in functions that are called with one of their own. */
+export function classOfThis(node: ESTree.Node): ClassNode | undefined {
+  for (let current: Node | null = node as Node; current !== null; current = current.parent) {
+    if (current.type === "ClassBody") return current.parent as ClassNode;
+    const isMethod =
+      current.parent?.type === "MethodDefinition" || current.parent?.type === "PropertyDefinition";
+    if (isFunction(current) && current.type !== "ArrowFunctionExpression" && !isMethod) return undefined;
+  }
+  return undefined;
+}
+
+/** The class of this file that a name or an expression stands for. */
+export function classIn(node: ESTree.Node, sourceCode: SourceCode): ClassNode | undefined {
+  const value = bare(node);
+  if (value.type === "ClassExpression") return value;
+  if (value.type !== "Identifier") return undefined;
+  const variable = variableOf(value, sourceCode);
+  const definition = variable?.defs.length === 1 ? variable.defs[0] : undefined;
+  if (definition?.type === "ClassName") return definition.node as ClassNode;
+  const initial = initialValue(variable);
+  return initial?.type === "ClassExpression" ? initial : undefined;
+}
+
+/** The class of this file that a class extends; never the class itself. */
+export function superclassOf(owner: ClassNode, sourceCode: SourceCode): ClassNode | undefined {
+  const { superClass } = owner;
+  const found = superClass == null ? undefined : classIn(superClass, sourceCode);
+  // A class that extends one which stands after it fails when the module loads: no circles.
+  return found !== undefined && found.range !== undefined && found.range[0] < (owner.range?.[0] ?? 0)
+    ? found
+    : undefined;
 }
 
 /** The function around a node, if there is one. */

@@ -1,6 +1,7 @@
 /** Owns the rule that bodies ask for no operations. */
 
 import type { Rule } from "eslint";
+import type * as ESTree from "estree";
 import { durableCodeOf } from "../durable-code.js";
 
 export const noNestedDurableOperations: Rule.RuleModule = {
@@ -10,21 +11,29 @@ export const noNestedDurableOperations: Rule.RuleModule = {
     schema: [],
     messages: {
       nested:
-        "{{context}}.{{method}} is called inside a body that runs once and is recorded as a whole; group operations with runInChildContext instead.",
+        "{{call}} is called inside a body that runs once and is recorded as a whole; group operations with runInChildContext instead.",
+      handed:
+        "{{call}} is called inside a body that runs once and is recorded as a whole, and asks {{context}} for operations; group operations with runInChildContext instead.",
     },
   },
   create(context) {
-    const code = durableCodeOf(context.sourceCode);
-    return {
-      CallExpression(node) {
-        const operation = code.operationOf(node);
-        if (operation === undefined || code.around(node)?.kind !== "body") return;
+    const { sourceCode } = context;
+    const code = durableCodeOf(sourceCode);
+    const check = (node: ESTree.SimpleCallExpression | ESTree.NewExpression): void => {
+      const operation = code.operationOf(node);
+      const [handed] = code.handedOnBy(node);
+      if ((operation === undefined && handed === undefined) || code.around(node)?.kind !== "body") return;
+      if (operation !== undefined) {
+        context.report({ node, messageId: "nested", data: { call: operation.text } });
+      } else if (handed !== undefined) {
+        const call = sourceCode.getText(node.callee);
         context.report({
           node,
-          messageId: "nested",
-          data: { context: operation.name.name, method: operation.method },
+          messageId: "handed",
+          data: { call, context: sourceCode.getText(handed.argument) },
         });
-      },
+      }
     };
+    return { CallExpression: check, NewExpression: check };
   },
 };

@@ -24,9 +24,9 @@ export const noNonDurableAwait: Rule.RuleModule = {
     /** True for what does durable work, is the promise of an operation, or is made of such. */
     const isDurable = (node: ESTree.Node): boolean => {
       for (const each of nodesOf(node, sourceCode)) {
+        if (code.namesContext(each)) return true;
         if (each.type !== "Identifier") continue;
         const variable = variableOf(each, sourceCode);
-        if (code.isContext(variable)) return true;
         const values = [initialValue(variable), ...(variable?.references ?? []).map(given)];
         // What was awaited is a value, whatever it came from.
         if (

@@ -29,7 +29,7 @@ export const noSideEffectsOutsideStep: Rule.RuleModule = {
         const what = region?.kind === "durable" ? reachingCall(node, sourceCode) : undefined;
         if (region === undefined || what === undefined) return;
         if (/^(globalThis\.)?set(Timeout|Interval|Immediate)\(/.test(what)) {
-          const data = { what, context: region.context?.name ?? "context" };
+          const data = { what, context: region.contexts.at(-1)?.variable?.name ?? "context" };
           context.report({ node, messageId: "timer", data });
           return;
         }
