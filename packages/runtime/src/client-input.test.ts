@@ -8,6 +8,8 @@ it("JSON is taken as it is", () => {
 
 it.each([
   [{ inputJson: "{" }, /^inputJson is no JSON \(/],
+  [{ inputJson: 5 as never }, /^inputJson is 5; pass JSON as a text, or the value itself as input$/],
+  [{ inputJson: { id: 1 } as never }, /^inputJson is {"id":1}; pass JSON as a text/],
   [{ inputJson: "1", input: 1 }, /^input cannot be written as JSON \(there is inputJson, too\); /],
 ])("%j is refused", (options, message) => {
   expect(() => inputText(options)).toThrow(

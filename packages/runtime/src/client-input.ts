@@ -20,6 +20,12 @@ export function inputText({ input, inputJson }: StartOptions): string | undefine
 
 function checkedJson(text: string, input: unknown): string {
   if (input !== undefined) throw inputError("there is inputJson, too");
+  // From JavaScript, a number passes for its JSON, and is refused by nobody until it is recorded.
+  if (typeof text !== "string")
+    throw new TidemarkError(
+      "TIDEMARK_INPUT",
+      `inputJson is ${valueText(text)}; pass JSON as a text, or the value itself as input`,
+    );
   try {
     JSON.parse(text);
     return text;

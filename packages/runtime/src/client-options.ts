@@ -92,9 +92,28 @@ const NAMES: { readonly [Call in keyof OptionsOf]: OptionNames<OptionsOf[Call]> 
 export function requireClientOptions(call: keyof OptionsOf, options: unknown): void {
   // What people pass to `start` is the input.
   const hint = call === "start" ? ". What the function gets is one of them: { input }" : "";
-  const refusal = (problem: string): TidemarkError =>
-    new TidemarkError("TIDEMARK_CLIENT_CONFIG", `${call}: ${problem}${hint}`);
-  requireOptionNames(options, NAMES[call], refusal);
+  requireOptionNames(options, NAMES[call], (problem) => callError(call, `${problem}${hint}`));
+}
+
+/** @throws TidemarkError `TIDEMARK_CLIENT_CONFIG` for a time that no clock comes to: the wait would have no end. */
+export function requireResultOptions(options: ResultOptions): void {
+  requireClientOptions("result", options);
+  const { timeoutMs } = options;
+  if (timeoutMs === undefined || (typeof timeoutMs === "number" && !Number.isNaN(timeoutMs))) return;
+  throw callError(
+    "result",
+    `timeoutMs is ${valueText(timeoutMs)}; pass a number of milliseconds, or leave it out to wait for the end`,
+  );
+}
+
+/** @throws TidemarkError `TIDEMARK_CLIENT_CONFIG` for numbers that would give other events than were asked for. */
+export function requireHistoryOptions(options: HistoryOptions): void {
+  requireClientOptions("history", options);
+  for (const field of ["afterEventId", "limit"] as const) {
+    const value = options[field];
+    if (value === undefined || (Number.isInteger(value) && value >= 0)) continue;
+    throw callError("history", `${field} is ${valueText(value)}; pass a whole number of at least 0`);
+  }
 }
 
 const STATUSES: Readonly<Record<ExecutionStatus, true>> = {
@@ -109,18 +128,21 @@ const STATUSES: Readonly<Record<ExecutionStatus, true>> = {
 /** @throws TidemarkError `TIDEMARK_CLIENT_CONFIG` for a filter of a list that would find nothing, or fail later. */
 export function requireListOptions(options: ListOptions): void {
   requireClientOptions("list", options);
-  const { status } = options;
+  const { functionName, status } = options;
+  if (functionName !== undefined && typeof functionName !== "string")
+    throw callError("list", `functionName is ${valueText(functionName)}; pass the name of a function`);
   if (status !== undefined && !Object.hasOwn(STATUSES, status))
-    throw listError(`status is ${valueText(status)}; use ${Object.keys(STATUSES).join(", ")}`);
+    throw callError("list", `status is ${valueText(status)}; use ${Object.keys(STATUSES).join(", ")}`);
   for (const field of ["startedAfter", "startedBefore"] as const) {
     const date: unknown = options[field];
     if (date !== undefined && !(date instanceof Date && Number.isFinite(date.getTime())))
-      throw listError(
+      throw callError(
+        "list",
         `${field} is ${date instanceof Date ? String(date) : valueText(date)}; pass a valid Date`,
       );
   }
 }
 
-function listError(problem: string): TidemarkError {
-  return new TidemarkError("TIDEMARK_CLIENT_CONFIG", `list: ${problem}`);
+function callError(call: keyof OptionsOf, problem: string): TidemarkError {
+  return new TidemarkError("TIDEMARK_CLIENT_CONFIG", `${call}: ${problem}`);
 }

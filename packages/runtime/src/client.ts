@@ -41,7 +41,9 @@ import {
   type ListOptions,
   type ResultOptions,
   requireClientOptions,
+  requireHistoryOptions,
   requireListOptions,
+  requireResultOptions,
   type StartOptions,
 } from "./client-options.js";
 import { type Clock, systemClock } from "./clock.js";
@@ -155,10 +157,11 @@ export class DurableClient {
    * Waits for the end and gives the result: the JSON value, or the text itself when a serdes has written no JSON.
    *
    * @throws ExecutionFailedError when it failed, timed out or was stopped.
-   * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`; `TIDEMARK_RESULT_TIMEOUT` after `timeoutMs`, if given.
+   * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`; `TIDEMARK_RESULT_TIMEOUT` after `timeoutMs`, if given;
+   * `TIDEMARK_CLIENT_CONFIG`.
    */
   async result<T = unknown>(executionId: string, options: ResultOptions = {}): Promise<T> {
-    requireClientOptions("result", options);
+    requireResultOptions(options);
     let id = executionIdOf(executionId);
     const deadlineMs = this.#clock.nowMs() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
     for (;;) {
@@ -193,10 +196,10 @@ export class DurableClient {
   /**
    * What has happened, as events.
    *
-   * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`.
+   * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`, `TIDEMARK_CLIENT_CONFIG`.
    */
   async history(executionId: string, options: HistoryOptions = {}): Promise<HistoryEvent[]> {
-    requireClientOptions("history", options);
+    requireHistoryOptions(options);
     const head = await this.#head(executionIdOf(executionId));
     const events = historyOf(head, await wholeLog(this.#store, exactExecutionId(head)));
     return readHistory(partOf(events, options), options.payloads === false ? undefined : this.#payloads);
@@ -213,7 +216,7 @@ export class DurableClient {
     return exportHistory({ head, entries }, this.#payloads);
   }
 
-  /** Lists executions. Payloads that are kept elsewhere or encoded are not read: see `large`. @throws TidemarkError `TIDEMARK_LIST_LIMIT`, `TIDEMARK_CURSOR`. */
+  /** Lists executions. Payloads that are kept elsewhere or encoded are not read: see `large`. @throws TidemarkError `TIDEMARK_LIST_LIMIT`, `TIDEMARK_CURSOR`, `TIDEMARK_CLIENT_CONFIG`. */
   async list(options: ListOptions = {}): Promise<{ executions: ExecutionDescription[]; cursor?: string }> {
     requireListOptions(options);
     const limit = options.limit ?? 100;
