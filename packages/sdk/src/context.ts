@@ -192,8 +192,9 @@ export class OperationContext implements DurableContext {
     run: (scope: Scope) => Promise<T>,
     config: ChildConfig<T>,
   ): DurablePromise<T> {
+    const refused = this.#refused<T>("runInChildContext");
+    if (refused !== undefined) return refused;
     const deferred = new Deferred<T>();
-    if (!this.#mayRun("runInChildContext")) return deferred.promise;
     const mapper = config.errorMapper ?? childContextError;
     void runVirtual(this.#scope, this.#scope.nextPosition(), name, this.#engine, run, mapper).then(
       (settled) => deferred.take(settled),
@@ -212,8 +213,10 @@ export class OperationContext implements DurableContext {
       options: callbackOptions(config),
       deserializer: config?.serdes ?? this.#settings.callbackDeserializer,
     };
-    if (!this.#mayRun("createCallback")) return new Deferred<CreateCallbackResult<T>>().promise;
-    return createCallback<T>(this.#engine, this.#scope, spec);
+    return (
+      this.#refused<CreateCallbackResult<T>>("createCallback") ??
+      createCallback<T>(this.#engine, this.#scope, spec)
+    );
   }
 
   waitForCallback<T>(...args: unknown[]): DurablePromise<T> {
@@ -339,7 +342,9 @@ export class OperationContext implements DurableContext {
   }
 
   [DECIDE_VERSION](operation: string, name: string, choice: Parameters<typeof decideVersion>[3]): number {
-    return this.#mayRun(operation) ? decideVersion(this.#engine, this.#scope, name, choice) : choice.newest;
+    return this.#refused(operation) === undefined
+      ? decideVersion(this.#engine, this.#scope, name, choice)
+      : choice.newest;
   }
 
   get promise(): DurablePromiseCombinators {
@@ -366,8 +371,7 @@ export class OperationContext implements DurableContext {
           combine: run,
           serdes: serdes ?? this.#settings.serdes,
         };
-        if (!this.#mayRun(`promise.${operation}`)) return new Deferred<T>().promise;
-        return combine(this.#engine, this.#scope, spec);
+        return this.#refused<T>(`promise.${operation}`) ?? combine(this.#engine, this.#scope, spec);
       };
     return {
       all: combinator("all", (promises) => Promise.all(promises)),
@@ -378,29 +382,38 @@ export class OperationContext implements DurableContext {
   }
 
   #perform<T>(operation: string, kind: OperationKind<T>): DurablePromise<T> {
-    if (!this.#mayRun(operation)) return new Deferred<T>().promise;
-    return perform(this.#engine, this.#scope, kind);
+    return this.#refused<T>(operation) ?? perform(this.#engine, this.#scope, kind);
   }
 
   /**
-   * False, and the execution fails, when the caller runs in another scope: ids taken there could
-   * not be repeated on replay.
+   * What the caller gets in place of the operation when it runs in another scope: ids taken there could not be repeated
+   * on replay. The execution fails, and the promise never settles. Code of another invocation, which has this context
+   * from a variable that executions share, gets a rejection: it fails by itself, and this execution goes on.
    */
-  #mayRun(operation: string): boolean {
+  #refused<T>(operation: string): DurablePromise<T> | undefined {
     const running = currentlyRunning();
-    if (running === undefined || running.invocation !== this.#engine || running.scope === this.#scope)
-      return true;
-    const where =
-      running.scope === undefined
-        ? `inside the body of operation ${running.operationId}`
-        : `inside context ${running.scope.prefix || "(root)"}`;
-    this.#engine.fail(
-      new ContextUsageError(
-        `context.${operation} of context ${this.#scope.prefix || "(root)"} was called ${where}; ` +
-          "use the context that the function around the call was given, and runInChildContext to group operations",
-      ),
-    );
-    return false;
+    if (running === undefined || running.scope === this.#scope) return undefined;
+    const refused = new Deferred<T>();
+    const call = `context.${operation} of context ${this.#scope.prefix || "(root)"}`;
+    if (running.invocation === this.#engine) {
+      const where =
+        running.scope === undefined
+          ? `inside the body of operation ${running.operationId}`
+          : `inside context ${running.scope.prefix || "(root)"}`;
+      this.#engine.fail(
+        new ContextUsageError(
+          `${call} was called ${where}; ` +
+            "use the context that the function around the call was given, and runInChildContext to group operations",
+        ),
+      );
+    } else if (running.invocation.hasEnded !== true) {
+      const error = new ContextUsageError(
+        `${call} was called by code of another invocation than the one of ${this.#engine.executionArn} that it was given to; ` +
+          "use the context that the handler was given for this invocation, and keep none in a variable that executions share",
+      );
+      refused.take({ ok: false, error });
+    }
+    return refused.promise;
   }
 
   #child(scope: Scope): OperationContext {

@@ -59,6 +59,11 @@ export class Scope {
   }
 }
 
+/** An invocation, as far as code in its place must know. */
+interface RunningInvocation {
+  readonly hasEnded?: boolean;
+}
+
 /** What the code that is running belongs to. */
 interface Running {
   /** The scope whose context may be used here; `undefined` inside a step body. */
@@ -68,12 +73,12 @@ interface Running {
   readonly operationName: string | undefined;
   readonly attempt: number | undefined;
   /** The invocation it belongs to. */
-  readonly invocation: object;
+  readonly invocation: RunningInvocation;
 }
 
 /** What the code of an operation belongs to: of a context with its scope, of a step's body without one. */
 export function runningIn(
-  operation: { readonly id: string; readonly name: string | undefined; readonly engine: object },
+  operation: { readonly id: string; readonly name: string | undefined; readonly engine: RunningInvocation },
   scope: Scope | undefined,
   attempt?: number,
 ): Running {
