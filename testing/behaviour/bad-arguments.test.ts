@@ -1,12 +1,6 @@
 /** Arguments that cannot work: an error with a stable code that says what was given and what to give, and nothing recorded. */
 
-import {
-  type DurableContext,
-  NestingType,
-  type TidemarkError,
-  withDurableExecution,
-  withRetry,
-} from "@tidemark/sdk";
+import { type DurableContext, NestingType, type TidemarkError, withDurableExecution } from "@tidemark/sdk";
 import { createRig } from "./rig";
 
 type Call = (context: DurableContext) => unknown;
@@ -432,53 +426,5 @@ describe("a context in the wrong place", () => {
     expect(ending.error?.ErrorMessage).toContain(
       "use the context that the function around the call was given",
     );
-  });
-});
-
-describe("withRetry", () => {
-  it("retries a block after durable waits, and gives its result", async () => {
-    const rig = await createRig();
-    const attempts: number[] = [];
-    const id = await rig.begin(async (_event, context) =>
-      withRetry(
-        context,
-        "block",
-        async (child, attempt) => {
-          if (!attempts.includes(attempt)) attempts.push(attempt);
-          const value = await child.step(`try ${attempt}`, async () => attempt);
-          if (value < 3) throw new Error("again");
-          return value;
-        },
-        { retryStrategy: (_error, attempt) => ({ shouldRetry: attempt < 5, delay: { seconds: attempt } }) },
-      ),
-    );
-
-    expect(await rig.end(id)).toEqual({ status: "SUCCEEDED", result: 3 });
-    expect(attempts).toEqual([1, 2, 3]);
-    expect((await rig.events(id)).filter((event) => event.includes("Started ")).slice(1)).toEqual([
-      "StepStarted 1-1 try 1",
-      "WaitStarted 1-2 block-backoff-1",
-      "StepStarted 1-3 try 2",
-      "WaitStarted 1-4 block-backoff-2",
-      "StepStarted 1-5 try 3",
-    ]);
-  });
-
-  it("gives the last error, as a child context's or as it is", async () => {
-    const rig = await createRig();
-    const seen: string[] = [];
-    await rig.run(async (_event, context) => {
-      const fail = async (): Promise<never> => {
-        throw new RangeError("no");
-      };
-      const config = { retryStrategy: () => ({ shouldRetry: false }) };
-      for (const wrapWithRunInChildContext of [true, false]) {
-        await withRetry(context, fail, { ...config, wrapWithRunInChildContext }).catch(
-          (error: Error) => void seen.push(error.name),
-        );
-      }
-    });
-
-    expect(seen).toEqual(["ChildContextError", "RangeError"]);
   });
 });

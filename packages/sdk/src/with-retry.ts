@@ -1,5 +1,7 @@
 /** Owns withRetry: a block of durable operations that is tried again as a whole. */
 
+import { TidemarkError, valueText } from "@tidemark/protocol";
+import { notADecision } from "./arguments.js";
 import type { ChildConfig } from "./child.js";
 import type { DurableContext } from "./durable-context.js";
 import { asError } from "./errors.js";
@@ -22,6 +24,7 @@ export type RetryableFunc<T> = (context: DurableContext, attempt: number) => Pro
  *
  * Waits between attempts are named `<name>-backoff-<attempt>` when there is a name.
  *
+ * @throws TidemarkError `TIDEMARK_ARGUMENT` when `func` or `config.retryStrategy` is not a function.
  * @example
  * ```ts
  * const answer = await withRetry(
@@ -49,7 +52,14 @@ export function withRetry<T>(context: DurableContext, ...args: unknown[]): Promi
     RetryableFunc<T>,
     WithRetryConfig<T>,
   ];
-  if (config.wrapWithRunInChildContext === false) return attempts(context, name, func, config);
+  requireFunction("func", func, name);
+  requireFunction("config.retryStrategy", config?.retryStrategy, name);
+  if (config.wrapWithRunInChildContext === false) {
+    const outcome = attempts(context, name, func, config);
+    // As with every operation, a failure that nobody observes is not an unhandled rejection of the process.
+    outcome.catch(() => {});
+    return outcome;
+  }
   return context.runInChildContext(
     name,
     (child) => attempts(child, name, func, config),
@@ -69,10 +79,21 @@ async function attempts<T>(
     } catch (thrown) {
       const error = asError(thrown);
       const decision = config.retryStrategy(error, attempt) ?? retryPresets.default(error, attempt);
+      if (typeof decision.shouldRetry !== "boolean")
+        throw notADecision("retryStrategy", "shouldRetry", decision);
       if (!decision.shouldRetry) throw thrown;
       const delay = decision.delay ?? { seconds: 1 };
       if (name === undefined) await context.wait(delay);
       else await context.wait(`${name}-backoff-${attempt}`, delay);
     }
   }
+}
+
+function requireFunction(field: string, value: unknown, name: unknown): void {
+  if (typeof value === "function") return;
+  const which = name === undefined ? "" : ` ${valueText(name)}`;
+  throw new TidemarkError(
+    "TIDEMARK_ARGUMENT",
+    `withRetry${which}: ${field} is ${valueText(value)}; pass a function`,
+  );
 }
