@@ -21,6 +21,7 @@ describe("valueText", () => {
     [{ n: 5n }, "[object Object]"],
     [circular, "[object Object]"],
     [Object.assign(Object.create(null), { n: 5n }), "[object Object]"],
+    ["x".repeat(400), `"${"x".repeat(299)}…`],
   ])("shows %p", (value, text) => {
     expect(valueText(value)).toBe(text);
   });

@@ -1,5 +1,8 @@
 /** Owns how messages show a value. */
 
+/** Longer values are cut off: what is wrong with them is at their beginning, and a message may be recorded. */
+const MAX_LENGTH = 300;
+
 /** JSON, or what the value is where JSON would hide it (`NaN`, `5n`, a function) or refuse it. Never throws. */
 export function valueText(value: unknown): string {
   switch (typeof value) {
@@ -14,7 +17,8 @@ export function valueText(value: unknown): string {
   }
   if (value instanceof Promise) return "a promise";
   try {
-    return JSON.stringify(value) ?? typeof value;
+    const text = JSON.stringify(value) ?? typeof value;
+    return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
   } catch {
     return Object.prototype.toString.call(value);
   }

@@ -1,6 +1,6 @@
 /** Owns the reading of overloaded arguments: an optional name first, then what the operation needs. */
 
-import { MAX_NAME_LENGTH, TidemarkError } from "@tidemark/protocol";
+import { MAX_NAME_LENGTH, TidemarkError, valueText } from "@tidemark/protocol";
 
 /** Raised for arguments that no overload takes. `name` tells which of many operations it is. */
 export function invalidArgument(operation: string, message: string, name?: unknown): TidemarkError {
@@ -13,7 +13,7 @@ export function argumentError(
   message: string,
   name: unknown,
 ): TidemarkError {
-  const which = typeof name === "string" && name !== "" ? ` ${show(name)}` : "";
+  const which = typeof name === "string" && name !== "" ? ` ${valueText(name)}` : "";
   return new TidemarkError(code, `context.${operation}${which}: ${message}`);
 }
 
@@ -21,12 +21,12 @@ export function argumentError(
 export function readName(operation: string, name: unknown): string | undefined {
   if (name === undefined || name === null || name === "") return undefined;
   if (typeof name !== "string") {
-    throw invalidArgument(operation, `name is ${show(name)}; pass a text or leave it out`);
+    throw invalidArgument(operation, `name is ${valueText(name)}; pass a text or leave it out`);
   }
   if (name.length > MAX_NAME_LENGTH) {
     throw invalidArgument(
       operation,
-      `name ${show(`${name.slice(0, 40)}…`)} has ${name.length} characters; pass at most ${MAX_NAME_LENGTH}`,
+      `name ${valueText(`${name.slice(0, 40)}…`)} has ${name.length} characters; pass at most ${MAX_NAME_LENGTH}`,
     );
   }
   return name;
@@ -34,7 +34,7 @@ export function readName(operation: string, name: unknown): string | undefined {
 
 export function requireFunction(operation: string, field: string, value: unknown, name?: unknown): void {
   if (typeof value !== "function")
-    throw invalidArgument(operation, `${field} is ${show(value)}; pass a function`, name);
+    throw invalidArgument(operation, `${field} is ${valueText(value)}; pass a function`, name);
 }
 
 export function requireOptionalFunction(
@@ -56,7 +56,7 @@ export function requireOneOf(
 ): void {
   if (value === undefined || Object.values(values).includes(value as string)) return;
   const known = Object.values(values).join(" or ");
-  throw invalidArgument(operation, `${field} is ${show(value)}; use ${known}`, name);
+  throw invalidArgument(operation, `${field} is ${valueText(value)}; use ${known}`, name);
 }
 
 /** An object with functions of these names. */
@@ -73,7 +73,7 @@ export function requireOptionalMethods(
     const wanted = methods.join(" and ");
     throw invalidArgument(
       operation,
-      `${field} is ${show(value)}; pass an object with ${wanted} functions`,
+      `${field} is ${valueText(value)}; pass an object with ${wanted} functions`,
       name,
     );
   }
@@ -81,24 +81,13 @@ export function requireOptionalMethods(
 
 export function requireArray(operation: string, field: string, value: unknown, name?: unknown): void {
   if (!Array.isArray(value))
-    throw invalidArgument(operation, `${field} is ${show(value)}; pass an array`, name);
-}
-
-/** A value as it appears in messages. */
-export function show(value: unknown): string {
-  if (value instanceof Promise) return "a promise";
-  if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return String(value);
-  }
+    throw invalidArgument(operation, `${field} is ${valueText(value)}; pass an array`, name);
 }
 
 /** Strategies and predicates are asked synchronously: a promise, a text or a number decides nothing. */
 export function notADecision(strategy: string, field: string, decision: unknown): TidemarkError {
   return new TidemarkError(
     "TIDEMARK_DECISION",
-    `${strategy} gave ${decision instanceof Promise ? "a promise" : show(decision)}; return an object with a boolean ${field}, not a promise of one`,
+    `${strategy} gave ${valueText(decision)}; return an object with a boolean ${field}, not a promise of one`,
   );
 }

@@ -10,8 +10,8 @@
  * 3. A context decides once, at its first call with a name; each context decides for itself.
  */
 
-import { type Operation, TidemarkError } from "@tidemark/protocol";
-import { invalidArgument, show } from "./arguments.js";
+import { type Operation, TidemarkError, valueText } from "@tidemark/protocol";
+import { invalidArgument } from "./arguments.js";
 import type { DurableContext } from "./durable-context.js";
 import type { Engine } from "./engine.js";
 import type { Scope } from "./scope.js";
@@ -72,7 +72,7 @@ export function getVersion(context: AnyContext, name: string, range: VersionRang
   if (!isVersion(min) || !isVersion(max) || min > max) {
     throw invalidArgument(
       "getVersion",
-      `the range is ${show(range)}; pass { min, max } of whole numbers from 0`,
+      `the range is ${valueText(range)}; pass { min, max } of whole numbers from 0`,
     );
   }
   return decide(context, "getVersion", name, {
@@ -129,7 +129,7 @@ export function pinVersions<TEvent, TResult>(
   if (handlers.size === 0 || wrong !== undefined) {
     throw invalidArgument(
       "pinVersions",
-      `versions is ${show(versions)}; pass handlers by whole numbers from 0`,
+      `versions is ${valueText(versions)}; pass handlers by whole numbers from 0`,
     );
   }
   const choice: VersionChoice = {
@@ -151,7 +151,7 @@ function decide(context: AnyContext, operation: string, name: string, choice: Ve
   if (typeof name !== "string" || !NAME.test(name)) {
     throw invalidArgument(
       operation,
-      `name is ${show(name)}; use 1 to 40 of the characters A-Z, a-z, 0-9, _ and -`,
+      `name is ${valueText(name)}; use 1 to 40 of the characters A-Z, a-z, 0-9, _ and -`,
     );
   }
   const decider = (
@@ -162,7 +162,7 @@ function decide(context: AnyContext, operation: string, name: string, choice: Ve
   if (decider === undefined) {
     throw invalidArgument(
       operation,
-      `context is ${show(context)}; pass the context that Tidemark gave to the handler or the branch`,
+      `context is ${valueText(context)}; pass the context that Tidemark gave to the handler or the branch`,
     );
   }
   return decider.call(context, operation, name, choice);

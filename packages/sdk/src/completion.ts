@@ -1,6 +1,6 @@
 /** Owns when a batch is complete and why: thresholds, predicates and their order. */
 
-import { type OptionNames, optionsProblem } from "@tidemark/protocol";
+import { type OptionNames, optionsProblem, valueText } from "@tidemark/protocol";
 import { notADecision } from "./arguments.js";
 import { BatchItemStatus } from "./batch-result.js";
 import type { CompletionReason } from "./errors.js";
@@ -176,7 +176,7 @@ export function batchProblem(
 ): string | undefined {
   const isUnlimited = maxConcurrency === undefined || maxConcurrency === Number.POSITIVE_INFINITY;
   if (!isUnlimited && !(Number.isInteger(maxConcurrency) && maxConcurrency >= 1)) {
-    return `maxConcurrency is ${JSON.stringify(maxConcurrency)}; pass a whole number of at least 1, or leave it out for no limit`;
+    return `maxConcurrency is ${valueText(maxConcurrency)}; pass a whole number of at least 1, or leave it out for no limit`;
   }
   if (completion === undefined) return undefined;
   return optionsProblem(completion, NAMES, "completionConfig") ?? completionProblem(completion);
@@ -198,7 +198,7 @@ function completionProblem(config: CompletionConfig): string | undefined {
     const isValid = isPercentage ? value >= 0 && value <= 100 : Number.isInteger(value) && value >= least;
     if (typeof value !== "number" || !isValid) {
       const wanted = isPercentage ? "a number from 0 to 100" : `a whole number of at least ${least}`;
-      return `completionConfig.${field} is ${JSON.stringify(value)}; pass ${wanted}`;
+      return `completionConfig.${field} is ${valueText(value)}; pass ${wanted}`;
     }
   }
   return undefined;

@@ -1,6 +1,6 @@
 /** Owns the context object: reads the arguments of each call, checks them, and performs the operation. */
 
-import type { CallbackOptions } from "@tidemark/protocol";
+import { type CallbackOptions, valueText } from "@tidemark/protocol";
 import {
   argumentError,
   invalidArgument,
@@ -10,7 +10,6 @@ import {
   requireOneOf,
   requireOptionalFunction,
   requireOptionalMethods,
-  show,
 } from "./arguments.js";
 import { Batch, type BatchSpec, NestingType } from "./batch.js";
 import type { BatchResult } from "./batch-result.js";
@@ -143,7 +142,7 @@ export class OperationContext implements DurableContext {
     const known = readName("wait", name);
     const seconds = durationSeconds(
       duration,
-      known === undefined ? "wait duration" : `wait ${show(known)} duration`,
+      known === undefined ? "wait duration" : `wait ${valueText(known)} duration`,
     );
     return this.#perform("wait", new WaitKind(known, seconds));
   }
@@ -157,7 +156,7 @@ export class OperationContext implements DurableContext {
       InvokeConfig<I, O> | undefined,
     ];
     if (typeof functionName !== "string" || functionName === "") {
-      throw invalidArgument("invoke", `function is ${show(functionName)}; pass its name`, name);
+      throw invalidArgument("invoke", `function is ${valueText(functionName)}; pass its name`, name);
     }
     return this.#perform(
       "invoke",
@@ -173,11 +172,12 @@ export class OperationContext implements DurableContext {
   }
 
   runInChildContext<T>(...args: unknown[]): DurablePromise<T> {
-    const [name, fn, config = {}] = withName("runInChildContext", args) as [
+    const [name, fn, given] = withName("runInChildContext", args) as [
       string | undefined,
       ChildFunc<T>,
       ChildConfig<T> | undefined,
     ];
+    const config = given ?? {};
     requireFunction("runInChildContext", "fn", fn, name);
     requireSerdes("runInChildContext", "serdes", config.serdes, name);
     const run = (scope: Scope) => fn(this.#child(scope));
@@ -220,11 +220,12 @@ export class OperationContext implements DurableContext {
   }
 
   waitForCallback<T>(...args: unknown[]): DurablePromise<T> {
-    const [name, submitter, config = {}] = withName("waitForCallback", args) as [
+    const [name, submitter, given] = withName("waitForCallback", args) as [
       string | undefined,
       WaitForCallbackSubmitterFunc<DurableLogger>,
       WaitForCallbackConfig<unknown> | undefined,
     ];
+    const config = given ?? {};
     requireFunction("waitForCallback", "submitter", submitter, name);
     requireOptionalFunction("waitForCallback", "retryStrategy", config.retryStrategy, name);
     // Before anything is recorded; createCallback reads them again.
@@ -265,12 +266,13 @@ export class OperationContext implements DurableContext {
   }
 
   map<I, O>(...args: unknown[]): DurablePromise<BatchResult<O>> {
-    const [name, items, fn, config = {}] = withList(args) as [
+    const [name, items, fn, given] = withList(args) as [
       unknown,
       I[],
       MapFunc<I, O>,
       MapConfig<I, O> | undefined,
     ];
+    const config = given ?? {};
     requireArray("map", "items", items, name);
     requireFunction("map", "mapFunc", fn, name);
     requireOptionalFunction("map", "itemNamer", config.itemNamer, name);
@@ -286,11 +288,12 @@ export class OperationContext implements DurableContext {
   }
 
   parallel<T>(...args: unknown[]): DurablePromise<BatchResult<T>> {
-    const [name, branches, config = {}] = withList(args) as [
+    const [name, branches, given] = withList(args) as [
       unknown,
       (ParallelFunc<T> | NamedParallelBranch<T>)[],
       ParallelConfig<T> | undefined,
     ];
+    const config = given ?? {};
     requireArray("parallel", "branches", branches, name);
     const named: { name: string; func: ParallelFunc<T> }[] = branches.map((branch, index) => {
       const { name: branchName, func } =
@@ -298,7 +301,7 @@ export class OperationContext implements DurableContext {
       if (typeof func !== "function") {
         throw invalidArgument(
           "parallel",
-          `branches[${index}] is ${show(branch)}; pass a function or { name, func }`,
+          `branches[${index}] is ${valueText(branch)}; pass a function or { name, func }`,
           name,
         );
       }

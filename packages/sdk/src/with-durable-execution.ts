@@ -11,10 +11,10 @@ import {
   type Operation,
   READS_STAND_INS,
   TidemarkError,
+  valueText,
   type WireOperation,
 } from "@tidemark/protocol";
 import { DurableExecutionApiClient } from "./api-client.js";
-import { show } from "./arguments.js";
 import { OperationContext } from "./context.js";
 import { createDefaultLogger, silentLogger } from "./default-logger.js";
 import type { DurableContext } from "./durable-context.js";
@@ -91,7 +91,7 @@ export function withDurableExecution<
   if (typeof handler !== "function") {
     throw new TidemarkError(
       "TIDEMARK_HANDLER",
-      `withDurableExecution: handler is ${show(handler)}; pass an async function of an event and a context`,
+      `withDurableExecution: handler is ${valueText(handler)}; pass an async function of an event and a context`,
     );
   }
   let plugins: Promise<DurableInstrumentationPlugin[]> | undefined;
