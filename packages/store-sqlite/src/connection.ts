@@ -59,12 +59,19 @@ function setUp(database: DatabaseSyncInstance, { path, durability }: ResolvedOpt
 }
 
 /**
+ * Connections to files that are no longer at their path. SQLite would remove, by its name, the write-ahead log of the
+ * file that is there now, with what others have recorded in it: these are not closed while the process lives.
+ */
+const leftOpen: DatabaseSyncInstance[] = [];
+
+/**
  * Moves the write-ahead log into the file, so that the file alone has everything, and closes.
  *
  * The log's own files may stay behind, empty: the binding finalizes statements only when they are
  * garbage, and SQLite removes the log with the last of them.
  */
-export function closeConnection(database: DatabaseSyncInstance): void {
+export function closeConnection(database: DatabaseSyncInstance, hasMoved: boolean): void {
+  if (hasMoved) return void leftOpen.push(database);
   try {
     database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   } catch {

@@ -40,7 +40,7 @@ describe("GroupCommit", () => {
 
   function open(busyTimeoutMs: number): GroupCommit {
     const onCommitted = (ids: ReadonlySet<string>) => committed.push([...ids]);
-    return new GroupCommit({ database, path, busyTimeoutMs, onCommitted });
+    return new GroupCommit({ database, path, busyTimeoutMs, refusal: () => undefined, onCommitted });
   }
 
   function add(word: string): Promise<number> {

@@ -7,7 +7,8 @@
  * 3. Work may run twice, so it only reads and writes the database; a run that counts is a committed one.
  * 4. Work that throws fails alone: the turn is undone, and each of its work gets a transaction of its
  *    own. What happens to the file as a whole fails all writes of the turn, and no reads.
- * 5. A file that another connection has locked is tried again until `busyTimeoutMs` is over.
+ * 5. While the file is not to be used, all work is refused, reads too: they would tell of something else.
+ * 6. A file that another connection has locked is tried again until `busyTimeoutMs` is over.
  *    Nothing blocks the event loop meanwhile, and work keeps its order.
  */
 
@@ -19,6 +20,8 @@ interface GroupCommitOptions {
   readonly database: DatabaseSyncInstance;
   readonly path: string;
   readonly busyTimeoutMs: number;
+  /** Why nothing may be done with the file now. */
+  readonly refusal: () => unknown;
   /** Called after every commit of writes, when the promises are settled: the executions for which `changed` was called. */
   readonly onCommitted: (changedIds: ReadonlySet<string>) => void;
 }
@@ -74,6 +77,12 @@ export class GroupCommit {
 
   #flush(): void {
     const batch = this.#queue.slice(0, this.#aloneCount > 0 ? 1 : undefined);
+    const refusal = this.#options.refusal();
+    if (refusal !== undefined) {
+      this.#goOn(this.#queue.slice(batch.length));
+      for (const { reject } of batch) reject(refusal);
+      return;
+    }
     const changedIds = new Set<string>();
     let values: unknown[];
     try {

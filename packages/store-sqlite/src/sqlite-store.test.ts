@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -191,6 +192,37 @@ describe("SqliteStore", () => {
       expect(await store.append("e1", entry(2))).toEqual({ appended: true });
       expect((await store.load("e1"))?.entries).toEqual([entry(1), entry(2)]);
       await store.close();
+    });
+
+    it("refuses reads and writes when it has been replaced, and does not touch what has taken its place", async () => {
+      const store = await SqliteStore.open({ path });
+      renameSync(path, `${path}.old`);
+      rmSync(`${path}-wal`);
+      rmSync(`${path}-shm`);
+      const other = await SqliteStore.open({ path });
+      await other.start(execution("new"));
+
+      const moved = {
+        status: "rejected",
+        reason: {
+          code: "TIDEMARK_STORE_MOVED",
+          message: `store ${path}: the file has been deleted or replaced since it was opened; nothing of this call was recorded. Move it back, or stop all processes that have it open and start them with the file that is to be used`,
+        },
+      };
+      expect(await Promise.allSettled([store.start(execution("lost")), store.head("lost")])).toMatchObject([
+        moved,
+        moved,
+      ]);
+      await store.close();
+      expect(await other.head("new")).toMatchObject({ executionId: "new" });
+      await other.start(execution("newer"));
+      await other.close();
+      const again = await SqliteStore.open({ path });
+      expect((await again.list({ limit: 10 })).heads.map(({ executionId }) => executionId)).toEqual([
+        "newer",
+        "new",
+      ]);
+      await again.close();
     });
 
     it("says that the file is damaged, and lets the work of the same turn on sound parts through", async () => {

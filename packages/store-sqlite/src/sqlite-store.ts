@@ -23,6 +23,7 @@ import {
   type SuspendRequest,
 } from "@tidemark/store";
 import { closeConnection, openConnection } from "./connection.js";
+import { FileIdentity } from "./file-identity.js";
 import { ForeignChanges } from "./foreign-changes.js";
 import { GroupCommit } from "./group-commit.js";
 import { HeadWrites } from "./head-writes.js";
@@ -30,8 +31,9 @@ import { listStatement } from "./listing.js";
 import { optionsError, type ResolvedOptions, resolveOptions, type SqliteStoreOptions } from "./options.js";
 import { type HeadRow, headOf, type InboxRow, inboxEventOf, meant } from "./rows.js";
 import { prepareStatements, type Statements } from "./statements.js";
-import { entryTooLargeError } from "./store-errors.js";
+import { entryTooLargeError, movedError } from "./store-errors.js";
 import { type StoredText, storedText, textOf } from "./text.js";
+import { monotonicMs } from "./turn.js";
 
 /**
  * Far above any sensible checkpoint and below what SQLite takes (10^9 bytes): an entry is written
@@ -53,7 +55,7 @@ const PURGE_CHUNK = 25;
  * open the same file; each write waits for its turn, up to `busyTimeoutMs`.
  *
  * Every method rejects with a `TidemarkError` whose `code` is `TIDEMARK_STORE_CORRUPT`, `_FULL`,
- * `_LOCKED`, `_NOT_WRITABLE`, `_IO`, `_UNEXPECTED` or `_CLOSED` when the file does not allow the
+ * `_LOCKED`, `_NOT_WRITABLE`, `_IO`, `_MOVED`, `_UNEXPECTED` or `_CLOSED` when the file does not allow the
  * operation. Then nothing of it is recorded, and the same call may be made again.
  *
  * @example
@@ -83,6 +85,7 @@ export class SqliteStore implements ExecutionStore {
   readonly #path: string;
   readonly #statements: Statements;
   readonly #heads: HeadWrites;
+  readonly #identity: FileIdentity;
   readonly #work: GroupCommit;
   readonly #foreign: ForeignChanges;
   readonly #listeners = new Set<(executionId: string) => void>();
@@ -98,10 +101,15 @@ export class SqliteStore implements ExecutionStore {
     this.#path = path;
     this.#statements = prepareStatements(database);
     this.#heads = new HeadWrites(this.#statements);
+    this.#identity = new FileIdentity(path, monotonicMs);
     this.#work = new GroupCommit({
       database,
       path,
       busyTimeoutMs,
+      refusal: () => {
+        const moved = this.#identity.moved();
+        return moved === undefined ? undefined : movedError(path, moved);
+      },
       onCommitted: (changedIds) => {
         this.#foreign.ownCommit();
         for (const id of changedIds) this.#tell(id);
@@ -321,7 +329,7 @@ export class SqliteStore implements ExecutionStore {
     await this.#work.close();
     this.#foreign.stop();
     this.#listeners.clear();
-    closeConnection(this.#database);
+    closeConnection(this.#database, this.#identity.movedNow() !== undefined);
   }
 
   #tell(executionId: string): void {

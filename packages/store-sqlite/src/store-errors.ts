@@ -105,6 +105,14 @@ export function closedError(path: string): TidemarkError {
   );
 }
 
+export function movedError(path: string, moved: string): TidemarkError {
+  const what = moved === path ? "the file" : moved;
+  return new TidemarkError(
+    "TIDEMARK_STORE_MOVED",
+    `store ${path}: ${what} has been deleted or replaced since it was opened; nothing of this call was recorded. Move it back, or stop all processes that have it open and start them with the file that is to be used`,
+  );
+}
+
 export function pathError(path: string, problem: string): TidemarkError {
   return new TidemarkError("TIDEMARK_STORE_PATH", `store ${path}: ${problem}`);
 }
