@@ -262,6 +262,7 @@ export function programs(size: Size, kind: "calm" | "wild" | "both" = "both"): f
       root: blockOf(calm, size.depth, size.width).map((block) => ({ ...block, gives: "value" as const })),
       inlineWaitMs: fc.constantFrom(0, 0, 0, 3000),
       plugin: calm ? fc.constantFrom("none", "none", "all", "some") : fc.constantFrom("none", "none", "all"),
+      itemsAtOnce: fc.constantFrom(undefined, undefined, 1, 2),
     });
   if (kind !== "both") return of(kind === "calm");
   return fc.oneof({ arbitrary: of(false), weight: 2 }, { arbitrary: of(true), weight: 1 });

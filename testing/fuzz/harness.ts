@@ -26,6 +26,7 @@ import {
   watchedStore,
   withVirtualTimers,
 } from "@tidemark/testing";
+import { fewAtOnce } from "../kit/few-at-once";
 import { inputOf, ProgramError, programHandler } from "./interpret";
 import { FUNCTIONS, type PlainInput, takeTime } from "./operations";
 import type { Program } from "./program";
@@ -235,10 +236,15 @@ class Run {
     this.#processes.push(process);
     const hasPlugin = program.plugin === "all" || (program.plugin === "some" && id % 2 === 0);
     const plugins = hasPlugin ? [slowPlugin(this.#world, process)] : [];
+    const handler = programHandler(this.#world, process, plugins);
+    const { itemsAtOnce } = program;
     const worker = new Worker({
       store: faultStore(this.#store, process, this.#hooks()),
       functions: {
-        [FUNCTIONS.program]: programHandler(this.#world, process, plugins),
+        [FUNCTIONS.program]:
+          itemsAtOnce === undefined
+            ? handler
+            : fewAtOnce(handler, { first: itemsAtOnce, later: itemsAtOnce }),
         [FUNCTIONS.plain]: { handler: plainHandler(this.#world, process) as PlainHandler, durable: false },
       },
       clock: process.clock,

@@ -3,7 +3,7 @@
 import type { Block, Op, Program, Stmt } from "./program";
 
 export function listing(program: Program): string {
-  const head = `// ${program.calm ? "calm" : "wild"}, inlineWaitMs ${program.inlineWaitMs}, plugin ${program.plugin ?? "none"}`;
+  const head = `// ${program.calm ? "calm" : "wild"}, inlineWaitMs ${program.inlineWaitMs}, plugin ${program.plugin ?? "none"}, itemsAtOnce ${program.itemsAtOnce ?? "all"}`;
   return [head, ...blockLines(program.root, "")].join("\n");
 }
 

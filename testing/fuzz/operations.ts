@@ -17,7 +17,16 @@ import {
 } from "@tidemark/sdk";
 import type { VirtualProcess } from "@tidemark/testing";
 import { describeError } from "./describe";
-import { inputOf, type Place, ProgramError, resultOf, runBlock, runContext, see } from "./interpret";
+import {
+  inputOf,
+  type Place,
+  ProgramError,
+  resultOf,
+  runBlock,
+  runContext,
+  type Shared,
+  see,
+} from "./interpret";
 import type {
   BatchOp,
   CallbackFacts,
@@ -79,9 +88,17 @@ function isRecorded(op: Op): boolean {
   return op.op !== "combine" && !(op.op === "child" && op.virtual);
 }
 
+/** How much code has seen here, and in each context around: a name with it depends on the order of everything before. */
+function seenCounts(place: Place): string {
+  const counts: number[] = [];
+  for (let shared: Shared | undefined = place.shared; shared !== undefined; shared = shared.parent)
+    counts.push(shared.seen.length);
+  return counts.join(".");
+}
+
 function nameOf(place: Place, naming: Naming, path: string): string | undefined {
   if (naming === "none") return undefined;
-  return naming === "path" ? path : `${path}@${place.shared.seen.length}`;
+  return naming === "path" ? path : `${path}@${seenCounts(place)}`;
 }
 
 function retries(attempts: number, delayS: number): (error: Error, attempt: number) => RetryDecision {

@@ -4,8 +4,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeEntry, type ExecutionHead, encodeEntry, type LogEntry } from "@tidemark/protocol";
 import { MemoryPayloadStore, MemoryStore, Payloads, wholeLog } from "@tidemark/store";
+import { fewAtOnce } from "../kit/few-at-once";
 import { createTestRuntime, type TestRuntime } from "../kit/test-runtime";
-import { goldenHandlers, INLINE_LIMIT_BYTES } from "./handlers";
+import { goldenHandlers, INLINE_LIMIT_BYTES, ITEMS_AT_ONCE } from "./handlers";
 
 export interface GoldenHistory {
   /** Version of Tidemark that recorded it. */
@@ -59,7 +60,9 @@ export async function recordGolden(release: string, handler: string): Promise<st
   const runtime = await createTestRuntime({ store });
   const make = goldenHandlers[handler];
   if (make === undefined) throw new Error(`there is no golden handler ${handler}`);
-  runtime.register(handler, make({ ran: 0 }));
+  const itemsAtOnce = ITEMS_AT_ONCE[handler];
+  const made = make({ ran: 0 });
+  runtime.register(handler, itemsAtOnce === undefined ? made : fewAtOnce(made, itemsAtOnce));
   runtime.register("echo", async (event: unknown) => event, { durable: false });
   const executionId = await runtime.start(handler, { id: "g-1" });
   await answerCallbacks(runtime, executionId);

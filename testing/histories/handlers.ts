@@ -16,6 +16,8 @@ import {
   withDurableExecution,
 } from "@tidemark/sdk";
 
+import type { ItemsAtOnce } from "../kit/few-at-once";
+
 export interface Counter {
   ran: number;
 }
@@ -247,6 +249,31 @@ const storedContexts: GoldenHandler = (counter) =>
     return [large.text.length, large.at, nested.getResults().join(""), flat.getResults().length];
   });
 
+/** Items that begin in turns of their own, beside steps, and run again on replay. */
+const groups: GoldenHandler = (counter) =>
+  withDurableExecution(async (_event: unknown, context) => {
+    let ended = 0;
+    const beside = async (): Promise<void> => {
+      for (let step = 0; step < 4; step++) {
+        await context.step(`beside-${step}`, body(counter, step));
+        ended += 1;
+      }
+    };
+    const [batch] = await Promise.all([
+      context.map("items", [0, 1, 2, 3, 4], async (child, item) => {
+        const atBegin = ended;
+        const value = await child.step(`${item} after ${atBegin}`, body(counter, item));
+        // Too large for a record: the code runs again.
+        return { value, atBegin, text: "x".repeat(300 * 1024) };
+      }),
+      beside(),
+    ]);
+    return batch.getResults().map(({ value, atBegin }) => [value, atBegin]);
+  });
+
+/** Handlers whose batches begin few items at once, as it is with thousands of them. */
+export const ITEMS_AT_ONCE: Readonly<Record<string, ItemsAtOnce>> = { groups: { first: 2, later: 1 } };
+
 /** Handlers whose histories have a payload store, and the limit of bytes above which payloads go there. */
 export const INLINE_LIMIT_BYTES: Readonly<Record<string, number>> = { storedContexts: 100 };
 
@@ -258,4 +285,5 @@ export const goldenHandlers: Record<string, GoldenHandler> = {
   races,
   versions,
   storedContexts,
+  groups,
 };

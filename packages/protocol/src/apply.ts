@@ -331,6 +331,7 @@ function newOperation(update: OperationUpdate, at: Date, order: number): Operati
   if (update.ParentId !== undefined) operation.ParentId = update.ParentId;
   if (update.Name !== undefined) operation.Name = update.Name;
   if (update.SubType !== undefined) operation.SubType = update.SubType;
+  if (update.StartedAfter !== undefined) operation.StartedAfter = update.StartedAfter;
   return operation;
 }
 

@@ -86,6 +86,8 @@ export interface ExecutionHostOptions {
   readonly probe?: ExecutionProbe;
   /** Told of what code of the user throws. Default: a line of the default logger, whatever logger the code uses. */
   readonly onThrown?: (thrown: ThrownError) => void;
+  /** How many items of one batch begin at once, and how many in each of the turns that follow. Default 1,000 and 100. */
+  readonly itemsAtOnce?: { readonly first: number; readonly later: number };
   /**
    * Asked before an attempt of a step or a check begins. `false` leaves it to a later invocation, which the backend sees
    * to. Default: it begins.

@@ -90,6 +90,7 @@ function options(type: OperationType, action: OperationAction): fc.Arbitrary<Par
       ChainedInvokeOptions: target as fc.Arbitrary<{ FunctionName: string; TenantId?: string }>,
     });
   }
+  if (action === "START") return fc.record({ StartedAfter: fc.nat() }, { requiredKeys: [] });
   return fc.constant({});
 }
 
@@ -124,12 +125,19 @@ const startAndEnd: fc.Arbitrary<LogRecord[]> = fc
   )
   .chain(([Type, Action]) =>
     fc
-      .tuple(identity, outcome, fc.boolean(), outcome, options(Type, Action))
-      .map(([same, start, isBare, end, more]) => {
+      .tuple(identity, outcome, fc.boolean(), outcome, options(Type, Action), options(Type, "START"))
+      .map(([same, start, isBare, end, more, moreOfStart]) => {
         const { AtMs } = start;
         const bare = AtMs === undefined ? {} : { AtMs };
         return [
-          { update: { ...same, ...(isBare ? bare : start), Type, Action: "START" as const } },
+          {
+            update: {
+              ...same,
+              ...(isBare ? bare : { ...start, ...moreOfStart }),
+              Type,
+              Action: "START" as const,
+            },
+          },
           { update: { ...same, ...end, ...more, Type, Action } },
         ];
       }),

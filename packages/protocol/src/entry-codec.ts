@@ -65,6 +65,8 @@ interface EncodedUpdate {
   t?: number;
   /** The same for the folded START. */
   u?: number;
+  /** Position of the last outcome that the code had been given. */
+  a?: number;
 }
 
 interface EncodedEntry {
@@ -177,7 +179,8 @@ function isFoldable(start: OperationUpdate, end: OperationUpdate): boolean {
     start.Payload === undefined &&
     start.Error === undefined &&
     start.StepOptions === undefined &&
-    start.ContextOptions === undefined
+    start.ContextOptions === undefined &&
+    start.StartedAfter === undefined
   );
 }
 
@@ -194,6 +197,7 @@ function encodeUpdate(update: OperationUpdate, atMs: number): EncodedUpdate {
   if (update.Payload !== undefined) encoded.d = update.Payload;
   if (update.Error !== undefined) encoded.x = update.Error;
   if (update.AtMs !== undefined) encoded.t = atMs - update.AtMs;
+  if (update.StartedAfter !== undefined) encoded.a = update.StartedAfter;
   encodeOptions(update, encoded);
   return encoded;
 }
@@ -234,6 +238,7 @@ function decodeUpdate(encoded: EncodedUpdate, atMs: number, into: LogRecord[]): 
   if (encoded.t !== undefined) update.AtMs = atMs - encoded.t;
   if (encoded.d !== undefined) update.Payload = encoded.d;
   if (encoded.x !== undefined) update.Error = encoded.x;
+  if (encoded.a !== undefined) update.StartedAfter = encoded.a;
   decodeOptions(encoded, update);
   into.push({ update });
 }

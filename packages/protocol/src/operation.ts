@@ -134,6 +134,11 @@ export interface Operation {
   StartOrder?: number | undefined;
   /** Tidemark: position in the log of the record that settled the operation. */
   SettleOrder?: number | undefined;
+  /**
+   * Tidemark: position in the log of the last outcome that the code had been given when the operation began, 0 for none.
+   * Set where the engine and not the code chose that moment, so that a replay chooses the same.
+   */
+  StartedAfter?: number | undefined;
 }
 
 /** A timestamp as other backends may send it: the event of an invocation is plain JSON. */

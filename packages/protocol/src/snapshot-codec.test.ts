@@ -138,6 +138,7 @@ function startOf(drawn: Wish, index: number, state: ExecutionState): OperationUp
     Action: "START",
     Name: drawn.name,
     SubType: drawn.subType === "usual" ? USUAL[type] : drawn.subType,
+    ...(type === "CONTEXT" && drawn.hasTimeouts ? { StartedAfter: at % 7 } : {}),
     ...(type === "WAIT" ? { WaitOptions: { WaitSeconds: seconds } } : {}),
     ...(type === "CALLBACK" && drawn.hasTimeouts
       ? { CallbackOptions: { TimeoutSeconds: seconds, HeartbeatTimeoutSeconds: 2 } }

@@ -60,6 +60,8 @@ interface EncodedOperation {
   /** Start order and settle order. */
   o: number;
   q?: number;
+  /** Position of the last outcome that the code had been given at the start. */
+  g?: number;
   /** Result and error. */
   d?: string;
   x?: ErrorObject;
@@ -166,6 +168,7 @@ function encodeOperation(operation: Operation, startedAtMs: number): EncodedOper
   if (operation.SubType !== DEFAULT_SUB_TYPE[type]) encoded.s = operation.SubType ?? "";
   if (operation.EndTimestamp !== undefined) encoded.z = operation.EndTimestamp.getTime() - startMs;
   if (operation.SettleOrder !== undefined) encoded.q = operation.SettleOrder;
+  if (operation.StartedAfter !== undefined) encoded.g = operation.StartedAfter;
   const { StepDetails, ContextDetails, CallbackDetails, ChainedInvokeDetails, WaitDetails } = operation;
   const outcome = StepDetails ?? ContextDetails ?? CallbackDetails ?? ChainedInvokeDetails;
   if (outcome?.Result !== undefined) encoded.d = outcome.Result;
@@ -208,6 +211,7 @@ function decodeOperation(encoded: EncodedOperation, state: ExecutionState): Oper
   if (subType !== undefined && subType !== "") operation.SubType = subType;
   if (encoded.z !== undefined) operation.EndTimestamp = new Date(startMs + encoded.z);
   if (encoded.q !== undefined) operation.SettleOrder = encoded.q;
+  if (encoded.g !== undefined) operation.StartedAfter = encoded.g;
   decodeDetails(encoded, operation, state);
   return operation;
 }

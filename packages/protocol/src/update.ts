@@ -41,6 +41,8 @@ export interface OperationUpdate {
   ChainedInvokeOptions?: ChainedInvokeOptions | undefined;
   /** Tidemark: when it happened, in epoch milliseconds; otherwise the time of the checkpoint counts. */
   AtMs?: number | undefined;
+  /** Tidemark: see {@link Operation.StartedAfter}. Goes with a START. */
+  StartedAfter?: number | undefined;
 }
 
 export interface CheckpointDurableExecutionRequest {

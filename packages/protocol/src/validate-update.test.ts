@@ -43,6 +43,7 @@ describe("what an update must say", () => {
       update("WAIT", "START", { WaitOptions: { WaitSeconds: longest + 1 } }),
       `to ${longest}`,
     ],
+    ["a position in the log", update("CONTEXT", "START", { StartedAfter: -1 }), "StartedAfter is -1;"],
     [
       "a delay that is not negative",
       step("RETRY", { StepOptions: { NextAttemptDelaySeconds: -1 } }),

@@ -85,6 +85,8 @@ function invalidOptions(update: OperationUpdate): string | undefined {
     );
   }
   if (update.Action !== "START") return undefined;
+  if (!isPosition(update.StartedAfter))
+    return `operation ${Id}: StartedAfter is ${update.StartedAfter}; a position in the log is needed, 0 for its beginning`;
   switch (update.Type) {
     case "WAIT":
       if (update.WaitOptions?.WaitSeconds === undefined)
@@ -107,6 +109,10 @@ function invalidOptions(update: OperationUpdate): string | undefined {
     default:
       return undefined;
   }
+}
+
+function isPosition(value: number | undefined): boolean {
+  return value === undefined || (Number.isSafeInteger(value) && value >= 0);
 }
 
 function invalidSeconds(

@@ -68,12 +68,14 @@ export interface BatchSpec<T> {
 /** One item: the code of its context and, once it has ended, what became of it. */
 class Item<T> implements ContextBody<T>, Sink<T> {
   readonly index: number;
+  readonly startedAfter: number | undefined;
   readonly #batch: Batch<T>;
   settled: Settled<T> | undefined;
 
-  constructor(batch: Batch<T>, index: number) {
+  constructor(batch: Batch<T>, index: number, startedAfter: number | undefined) {
     this.#batch = batch;
     this.index = index;
+    this.startedAfter = startedAfter;
   }
 
   get status(): BatchItemStatus {
@@ -121,6 +123,8 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
   /** Items that begin when another one has ended are the caller's code as much as the first ones. */
   #asInContext!: AsInContext;
   #isComplete = false;
+  /** The next items begin in a turn that the engine gives. */
+  #awaitsTurn = false;
   readonly #views: CompletionItemStatus[] = [];
   #onOutcome: (() => void) | undefined;
 
@@ -144,7 +148,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
   /** Ends the batch if its rule says so, else starts what may start. What the user's rule throws fails the batch. */
   #goOn(): boolean {
     try {
-      return !this.#completeIfDone() && this.#fill();
+      return !this.#completeIfDone() && this.#fill(undefined);
     } catch (error) {
       this.#isComplete = true;
       this.#fail(error);
@@ -152,21 +156,46 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     }
   }
 
-  /** Starts items in index order; one that waits keeps its place. Gives true if any was started. */
-  #fill(): boolean {
-    let hasStarted = false;
+  /**
+   * Starts items in index order; one that waits keeps its place. Gives true if any was started. `startedAfter` is given in
+   * a turn of the engine's, for the first item.
+   */
+  #fill(startedAfter: number | undefined): boolean {
+    let count = 0;
     while (
       !this.#isComplete &&
+      !this.#awaitsTurn &&
       this.#activeCount < this.spec.maxConcurrency &&
       this.#items.length < this.spec.count
     ) {
+      const isFirstOfTurn = startedAfter !== undefined && count === 0;
+      if (!isFirstOfTurn && this.#leavesNext(count)) break;
       this.#activeCount += 1;
-      const item = new Item(this, this.#items.length);
+      const item = new Item(this, this.#items.length, isFirstOfTurn ? startedAfter : undefined);
       this.#items.push(item);
       this.#startItem(item);
-      hasStarted = true;
+      count += 1;
     }
-    return hasStarted;
+    return count > 0;
+  }
+
+  /** Leaves the next items to a later turn if the log does, or, where it has nothing, when `count` have begun in this one. */
+  #leavesNext(count: number): boolean {
+    if (this.spec.nesting === NestingType.FLAT) return false;
+    const { engine } = this.#operation;
+    const begun = this.#items.length;
+    const id = engine.hasRecordsAhead && this.#scope.idOf(operationId(this.#scope.prefix, begun + 1));
+    const record = id === false ? undefined : engine.find(id);
+    const { first, later } = engine.itemsAtOnce;
+    const isLater =
+      record === undefined ? count >= (begun === count ? first : later) : record.StartedAfter !== undefined;
+    if (!isLater) return false;
+    this.#awaitsTurn = true;
+    engine.beginLater(record, (startedAfter) => {
+      this.#awaitsTurn = false;
+      if (this.#scope.isLive()) this.#asInContext(() => this.#fill(startedAfter));
+    });
+    return true;
   }
 
   #startItem(item: Item<T>): void {

@@ -69,6 +69,8 @@ export interface Recorded {
 
 /** What runs in a context and how its result is recorded. */
 export interface ContextBody<T> {
+  /** What the engine says of the moment in which the context begins; see `Operation.StartedAfter`. */
+  readonly startedAfter?: number | undefined;
   run(scope: Scope, operation: LiveOperation<T>): Promise<T>;
   record: (value: T, operation: LiveOperation<T>) => Recorded | Promise<Recorded>;
   /** Reads a result that is recorded whole. */
@@ -110,8 +112,13 @@ export class ContextKind<T> implements OperationKind<T> {
       name: this.name,
       isRebuilding,
     });
-    if (record === undefined && !this.#scope.isRebuilding) operation.update("START", NO_FIELDS, false);
+    if (record === undefined && !this.#scope.isRebuilding) this.#recordStart(operation);
     runSoonIn(runningIn(operation, this.#scope), () => this.#run(operation, record));
+  }
+
+  #recordStart(operation: LiveOperation<T>): void {
+    const { startedAfter } = this.#body;
+    operation.update("START", startedAfter === undefined ? NO_FIELDS : { StartedAfter: startedAfter }, false);
   }
 
   #run(operation: LiveOperation<T>, record: Operation | undefined): void {

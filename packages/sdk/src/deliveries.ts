@@ -14,6 +14,8 @@ export interface Delivery {
   readonly kind: "start" | "settle";
   /** False for what an earlier invocation has delivered already. */
   readonly isNew: boolean;
+  /** Position in the log, where the backend says it. */
+  readonly order?: number | undefined;
   /** Set when the backend does not say the order: within one millisecond it is not known. */
   readonly instantMs?: number;
 }
@@ -53,7 +55,7 @@ export function recordedDeliveries(
 }
 
 function rank(delivery: Delivery, order: number | undefined, timeMs: number, position: number): Ranked {
-  if (order !== undefined) return { delivery, order, timeMs, position };
+  if (order !== undefined) return { delivery: { ...delivery, order }, order, timeMs, position };
   return { delivery: { ...delivery, instantMs: timeMs }, order, timeMs, position };
 }
 

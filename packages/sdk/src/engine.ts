@@ -21,7 +21,9 @@ import {
 import { changesInOrder } from "./checkpoint-answer.js";
 import { Checkpointer } from "./checkpointer.js";
 import { type Delivery, isVisible, recordedDeliveries, underWay } from "./deliveries.js";
+import type { Handle } from "./handle.js";
 import { onNextTurn, systemHost } from "./host.js";
+import { type BeginItems, type ItemsAtOnce, itemsAtOnce, LaterItems } from "./later-items.js";
 import type { PluginObserver } from "./plugin-observer.js";
 import { missingOperation } from "./replay-check.js";
 import { captureContext } from "./scope.js";
@@ -36,22 +38,6 @@ const IDLE_TURNS = 3;
  * something native between two operations needs this; code that has changed never asks.
  */
 const REPLAY_GRACE_MS = 10_000;
-
-/** An operation that the code has asked for in this invocation. */
-export interface Handle {
-  readonly id: string;
-  /** What the log says of it, as far as it is known here. The engine keeps it up to date. */
-  record: Operation | undefined;
-  /** False once an ancestor has ended: nothing more is delivered. */
-  isLive(): boolean;
-  /**
-   * Gives a recorded outcome to whoever waits for it. Gives true when code of the user may run
-   * now, and a promise when reading the outcome takes time.
-   */
-  deliver(kind: Delivery["kind"], isNew: boolean): boolean | Promise<boolean>;
-  /** The operation has changed and has not settled. */
-  progress(operation: Operation): void;
-}
 
 export type Outcome =
   /** The handler has returned or thrown, and everything is recorded. */
@@ -92,6 +78,9 @@ export class Engine {
   #next = 0;
   /** Recorded outcomes that are still to be delivered before anything new begins. */
   #replayLeft: number;
+  /** Position in the log of the last outcome that the code has been given. */
+  #given = 0;
+  readonly #later = new LaterItems();
   /** Operations that are under way in the log and that the code has not asked for again. */
   readonly #unclaimed: Set<string>;
   #isReplaying: boolean;
@@ -201,6 +190,16 @@ export class Engine {
     }
   }
 
+  get itemsAtOnce(): ItemsAtOnce {
+    return itemsAtOnce(this.#options.client.hostOptions);
+  }
+
+  /** A group of items begins in a turn of its own: where the log has its `first`, or when nothing is left to deliver. */
+  beginLater(first: Operation | undefined, begin: BeginItems): void {
+    this.#later.add(first, begin);
+    this.wake();
+  }
+
   enqueue(update: OperationUpdate, isUrgent: boolean): void {
     if (this.#hasEnded) return;
     this.#checkpointer.enqueue(update, isUrgent);
@@ -295,18 +294,25 @@ export class Engine {
     // Code that the handler has left behind gets nothing more.
     const isLeftBehind = this.#hasHandlerSettled && this.#replayLeft === 0 && this.#unclaimed.size === 0;
     if (!isLeftBehind) {
+      if (this.#beginItems(this.#later.takeRecordedBefore(this.#queue[this.#next]?.order))) return;
       if (this.#deliverNext()) return;
       if (this.#next < this.#queue.length || this.#unclaimed.size > 0) return this.#onBlocked();
     }
     this.#stopGrace();
     this.#isReplaying = false;
-    // What the handler never waited for was abandoned when it ended, and is not taken up again.
-    if (this.#hasHandlerSettled) this.#held = [];
+    if (this.#hasHandlerSettled) this.#abandonHeld();
     if (this.#hasSettledInReplay) this.#checkpointer.close();
     if (this.#held.length > 0) return this.#releaseHeld();
-    if (this.#checkpointer.isInFlight) return;
-    if (this.#checkpointer.isUrgent) return this.#checkpointer.flush();
-    this.#onIdle();
+    if (this.#checkpointer.isUrgent && !this.#checkpointer.isInFlight) this.#checkpointer.flush();
+    if (this.#beginItems(this.#later.takeUnrecorded())) return;
+    if (!this.#checkpointer.isInFlight) this.#onIdle();
+  }
+
+  #beginItems(begin: BeginItems | undefined): boolean {
+    if (begin === undefined) return false;
+    begin(this.#given);
+    this.wake();
+    return true;
   }
 
   /** Delivers outcomes until code of the user may run. Gives false when there is none to deliver. */
@@ -315,10 +321,13 @@ export class Engine {
     while (this.#next < this.#queue.length) {
       const delivery = this.#nextDelivery();
       const handle = this.#handles.get(delivery.operationId);
-      if (handle === undefined) break;
+      const isTurnOfItems = this.#later.hasRecordedBefore(delivery.order);
+      hasDelivered ||= isTurnOfItems;
+      if (handle === undefined || isTurnOfItems) break;
       this.#stopGrace();
       if (delivery.isNew && this.#unclaimed.size === 0) this.#isReplaying = false;
       this.#advance();
+      this.#given = delivery.order ?? this.#given;
       if (delivery.kind === "settle") this.#release(handle);
       if (!handle.isLive()) continue;
       hasDelivered = true;
@@ -361,6 +370,12 @@ export class Engine {
       this.#queue.length = 0;
       this.#next = 0;
     }
+  }
+
+  /** What the handler never waited for was abandoned when it ended, and is not taken up again. */
+  #abandonHeld(): void {
+    this.#held = [];
+    this.#later.clear();
   }
 
   #releaseHeld(): void {
@@ -455,11 +470,11 @@ export class Engine {
     if (handle === undefined) return this.#recordUnclaimed(operation);
     handle.record = operation;
     if (operation.Type === "CALLBACK" && before === undefined) {
-      this.#queue.push({ operationId: id, kind: "start", isNew: true });
+      this.#queue.push({ operationId: id, kind: "start", isNew: true, order: operation.StartOrder });
     }
     this.#waiting.remove(handle);
     if (isSettled(operation)) {
-      this.#queue.push({ operationId: id, kind: "settle", isNew: true });
+      this.#queue.push({ operationId: id, kind: "settle", isNew: true, order: operation.SettleOrder });
     } else {
       handle.progress(operation);
     }
@@ -470,7 +485,8 @@ export class Engine {
     this.#operations.set(operation.Id as string, operation);
     if (!isSettled(operation) || !isVisible(operation, (id) => this.find(id))) return;
     this.#unclaimed.delete(operation.Id as string);
-    this.#queue.push({ operationId: operation.Id as string, kind: "settle", isNew: true });
+    const { Id, SettleOrder: order } = operation;
+    this.#queue.push({ operationId: Id as string, kind: "settle", isNew: true, order });
   }
 
   #end(outcome: Outcome): void {

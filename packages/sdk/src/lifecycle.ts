@@ -14,7 +14,8 @@ import {
   type OperationUpdate,
 } from "@tidemark/protocol";
 import { DurablePromise } from "./durable-promise.js";
-import type { Engine, Handle } from "./engine.js";
+import type { Engine } from "./engine.js";
+import type { Handle } from "./handle.js";
 import type { PluginObserver } from "./plugin-observer.js";
 import { replayMismatch } from "./replay-check.js";
 import type { Scope } from "./scope.js";
@@ -53,6 +54,7 @@ type UpdateFields = Pick<
   OperationUpdate,
   | "Payload"
   | "PayloadSummary"
+  | "StartedAfter"
   | "ContextOptions"
   | "StepOptions"
   | "WaitOptions"

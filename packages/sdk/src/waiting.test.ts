@@ -1,5 +1,5 @@
 import type { ExecutionHostOptions } from "@tidemark/protocol";
-import type { Handle } from "./engine.js";
+import type { Handle } from "./handle.js";
 import { Waiting } from "./waiting.js";
 
 class ManualTime {

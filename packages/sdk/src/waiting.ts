@@ -6,7 +6,7 @@
  */
 
 import { DueQueue, type ExecutionHost, type ExecutionHostOptions } from "@tidemark/protocol";
-import type { Handle } from "./engine.js";
+import type { Handle } from "./handle.js";
 
 /** Time that must be left to get an answer and act on it. */
 const LAST_NEWS_MS = 1000;

@@ -1,0 +1,160 @@
+/** Items beyond a number begin in turns of their own, and a replay begins each where it began live. */
+
+import { CompletionConfig, type DurableContext, NestingType } from "@tidemark/sdk";
+import { fewAtOnce, type ItemsAtOnce } from "../kit/few-at-once";
+import { createRig, type Rig } from "./rig";
+
+/** More than a record takes, so that the code of the context runs again on replay. */
+const large = "x".repeat(300 * 1024);
+
+function rigOf(itemsAtOnce: ItemsAtOnce): Promise<Rig> {
+  return createRig({ around: (handler) => fewAtOnce(handler, itemsAtOnce) });
+}
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+test("all items begin though the first of them wait, in the order of their index, and the batch is whole", async () => {
+  const rig = await rigOf({ first: 3, later: 2 });
+  const begun: number[] = [];
+  const id = await rig.begin(async (_event, context) => {
+    const batch = await context.map("map", numbers(8), async (child, item) => {
+      begun.push(item);
+      await child.wait("pause", { seconds: 60 });
+      return item * 2;
+    });
+    return batch.getResults();
+  });
+  expect(begun).toEqual(numbers(8));
+  expect(await rig.end(id)).toEqual({ status: "SUCCEEDED", result: numbers(8).map((item) => item * 2) });
+  // Three begin at once; each group after them says what the code had been given, which was nothing.
+  expect((await rig.operations(id)).filter(({ SubType }) => SubType === "MapIteration")).toMatchObject(
+    numbers(8).map((item) => (item >= 3 && item % 2 === 1 ? { StartedAfter: 0 } : {})),
+  );
+});
+
+/** Steps beside a batch whose items see how many of them have ended, when they begin and after their own step. */
+async function besideSteps(context: DurableContext): Promise<unknown> {
+  let ended = 0;
+  const beside = async (): Promise<void> => {
+    for (let step = 0; step < 6; step++) {
+      await context.step(`beside-${step}`, async () => step);
+      ended += 1;
+    }
+  };
+  const [batch] = await Promise.all([
+    context.map("map", numbers(7), async (child, item) => {
+      const atBegin = ended;
+      await child.step(`item ${item} after ${atBegin}`, async () => item);
+      return { counts: [atBegin, ended], large };
+    }),
+    beside(),
+  ]);
+  return batch.getResults().map(({ counts }) => counts);
+}
+
+test.each<[string, ItemsAtOnce]>([
+  ["one by one", { first: 1, later: 1 }],
+  ["in groups", { first: 2, later: 3 }],
+])("code that runs again finds the items begun where they began live, %s", async (_how, itemsAtOnce) => {
+  const { live, replayed } = await (await rigOf(itemsAtOnce)).twice(besideSteps);
+  expect(replayed).toEqual(live);
+  // It would be no test if all had begun before the first step ended.
+  expect(new Set((live as number[][]).map(([atBegin]) => atBegin)).size).toBeGreaterThan(1);
+});
+
+test("a process that begins other numbers at once follows the log", async () => {
+  let itemsAtOnce: ItemsAtOnce = { first: 1, later: 2 };
+  const rig = await createRig({
+    around: (handler) => (event, context) => fewAtOnce(handler, itemsAtOnce)(event, context),
+  });
+  const seen: unknown[] = [];
+  const id = await rig.begin(async (_event, context) => {
+    seen.push(await besideSteps(context));
+    await context.wait("deploy", { seconds: 1 });
+  });
+  itemsAtOnce = { first: 1_000, later: 100 };
+  expect(await rig.end(id)).toMatchObject({ status: "SUCCEEDED" });
+  expect(seen).toEqual([seen[0], seen[0]]);
+});
+
+test("items that have not begun when the batch ends early are not in its result, live and on replay", async () => {
+  const { live, replayed } = await (await rigOf({ first: 2, later: 1 })).twice(async (context) => {
+    const batch = await context.map("map", numbers(50), async (child, item) => child.step(async () => item), {
+      completionConfig: CompletionConfig.firstSuccessful(),
+    });
+    return { results: batch.getResults(), total: batch.totalCount, reason: batch.completionReason };
+  });
+  expect(replayed).toEqual(live);
+  expect(live).toMatchObject({ results: [0], reason: "MIN_SUCCESSFUL_REACHED" });
+  expect((live as { total: number }).total).toBeLessThan(50);
+});
+
+test("maxConcurrency holds, and a batch that nobody waits for any more begins nothing", async () => {
+  const rig = await rigOf({ first: 2, later: 2 });
+  let open = 0;
+  let most = 0;
+  let begun = 0;
+  const ending = await rig.run(async (_event, context) => {
+    const bounded = await context.map(
+      "bounded",
+      numbers(9),
+      async (child, item) => {
+        open += 1;
+        most = Math.max(most, open);
+        await child.step(async () => item);
+        open -= 1;
+      },
+      { maxConcurrency: 3 },
+    );
+    void context.map("left behind", numbers(9), async () => {
+      begun += 1;
+    });
+    return bounded.successCount;
+  });
+  expect(ending).toEqual({ status: "SUCCEEDED", result: 9 });
+  expect(most).toBe(3);
+  expect(begun).toBe(2);
+});
+
+test("items without records of their own all begin at once: no log could say where they began", async () => {
+  const { live } = await (await rigOf({ first: 1, later: 1 })).twice(async (context) => {
+    let steps = 0;
+    const seen: number[] = [];
+    const [batch] = await Promise.all([
+      context.map(
+        "flat",
+        numbers(4),
+        async (child, item) => {
+          seen.push(steps);
+          return child.step(async () => item);
+        },
+        { nesting: NestingType.FLAT },
+      ),
+      context
+        .step("beside", async () => {})
+        .then(() => {
+          steps += 1;
+        }),
+    ]);
+    return [batch.getResults(), seen];
+  });
+  expect(live).toEqual([numbers(4), [0, 0, 0, 0]]);
+});
+
+test("of five thousand items that end soon, a few hundred more than a thousand are open together", async () => {
+  const rig = await createRig();
+  let open = 0;
+  let most = 0;
+  const ending = await rig.run(async (_event, context) => {
+    const batch = await context.map("large", numbers(5_000), async (child, item) => {
+      open += 1;
+      most = Math.max(most, open);
+      await child.step(async () => item);
+      open -= 1;
+    });
+    return batch.successCount;
+  });
+  expect(ending).toEqual({ status: "SUCCEEDED", result: 5_000 });
+  expect(most).toBeGreaterThanOrEqual(1_000);
+  expect(most).toBeLessThan(1_500);
+});
