@@ -276,6 +276,19 @@ export function endingContract(store: () => ExecutionStore): void {
       expect(await store().head("running")).toBeDefined();
     });
 
+    it("finds what has expired behind executions that had, and go on again", async () => {
+      for (const id of ["a", "b", "c", "d"]) {
+        await startEnded(store(), id, { status: "STOPPED" });
+        await store().resume(id, T0 + 5_000);
+      }
+      for (const id of ["e", "f"]) await startEnded(store(), id, { endedAtMs: T0 + 2_000 });
+
+      expect(await store().purgeExpired(T0 * 2, 2)).toBe(2);
+      expect(
+        (await store().list({ limit: 10, oldestFirst: true })).heads.map((head) => head.executionId),
+      ).toEqual(["a", "b", "c", "d"]);
+    });
+
     it("removes at most as many as asked, in several calls all", async () => {
       const ids = Array.from({ length: 60 }, (_, index) => `e${index}`);
       await Promise.all(ids.map((id) => startEnded(store(), id)));

@@ -330,6 +330,28 @@ describe("items of a newer version", () => {
     expect(await store.purgeExpired(nowMs, 10)).toBe(2);
     expect(await rig.items("E#newer")).toHaveLength(1);
   });
+
+  it("do not hide expired ones of this version, however many of them come first", async () => {
+    const store = await rig.open({ shards: 1 });
+    const newer = Array.from({ length: 25 }, (_, index) => `newer-${index}`);
+    for (const id of newer) {
+      await startEnded(store, id);
+      await set(id, "H", "f", { N: "99" });
+    }
+    const later = { startedAtMs: T0 + 1 };
+    const known = ["a", "b", "c"];
+    for (const id of known) {
+      await store.start(execution(id, later));
+      await store.finish(ending(id, { epoch: undefined }));
+    }
+    const nowMs = T0 + 1_000 + RETENTION_MS;
+    const purged: number[] = [];
+    for (let call = 0; call < 4; call++) purged.push(await store.purgeExpired(nowMs, 2));
+
+    expect(purged).toEqual([0, 2, 1, 0]);
+    for (const id of known) expect(await rig.items(`E#${id}`)).toEqual([]);
+    for (const id of newer) expect(await rig.items(`E#${id}`)).toHaveLength(1);
+  });
 });
 
 describe("items that are damaged", () => {

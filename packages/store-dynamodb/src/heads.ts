@@ -205,13 +205,14 @@ export class Heads {
   }
 
   /**
-   * Removes the head of an execution that has ended; its other items mean nothing without it. Gives the generation
-   * that they belong to, or nothing when there was nothing to remove.
+   * Removes the head of an execution that has ended, before `expiredAtMs` if given; its other items mean nothing without
+   * it. Gives the generation that they belong to, or nothing when there was nothing to remove.
    */
-  async remove(executionId: string): Promise<string | undefined> {
+  async remove(executionId: string, expiredAtMs = Number.POSITIVE_INFINITY): Promise<string | undefined> {
     let stored = await this.read(executionId);
     let tried: StoredHead | undefined;
     while (stored !== undefined && isTerminal(stored.head.status)) {
+      if ((stored.head.expiresAtMs ?? 0) > expiredAtMs) break;
       const refused = await this.#requests.delete({ Key: headKey(executionId), ...unchangedSince(stored) });
       tried = stored;
       if (refused === undefined) {

@@ -8,6 +8,8 @@ import {
   LEASE_MS,
   lease,
   message,
+  RETENTION_MS,
+  startEnded,
   startRunning,
   step,
   T0,
@@ -41,6 +43,26 @@ function noise(start: number): string {
 
 const isSecondPage = ({ action, body }: SeenRequest) =>
   action === "Query" && body.ExclusiveStartKey !== undefined;
+
+describe("purgeExpired", () => {
+  it("leaves an execution alone that has been started and ended again under the same id meanwhile", async () => {
+    const store = await rig.open();
+    const other = await rig.open();
+    await startEnded(store, "e1");
+    const nowMs = T0 + 1_000 + RETENTION_MS;
+    before(
+      ({ action }) => action === "GetItem",
+      async () => {
+        await other.purge("e1");
+        await other.start(execution("e1", { startedAtMs: nowMs }));
+        await other.finish(ending("e1", { epoch: undefined, endedAtMs: nowMs }));
+      },
+    );
+
+    expect(await store.purgeExpired(nowMs, 10)).toBe(0);
+    expect(await store.head("e1")).toMatchObject({ status: "SUCCEEDED", startedAtMs: nowMs });
+  });
+});
 
 describe("purge", () => {
   it("leaves an execution alone that is started under the same id meanwhile", async () => {

@@ -22,6 +22,15 @@ const ROWS_PER_CALL = 1_000;
 /** No process stands still for so long and goes on. Whoever starts the name meanwhile reads what is left, unseen. */
 const FENCE_LIFE_MS = 7 * 24 * 60 * 60 * 1_000;
 
+/** So many rows are tried for each that is to be removed: those that stay cost a read each. */
+const TRIES_PER_REMOVAL = 10;
+
+/** Keys of rows whose retention has passed, and where the index goes on. */
+interface Page {
+  readonly rows: readonly Item[];
+  readonly next: Item | undefined;
+}
+
 export class Removal {
   readonly #requests: Requests;
   readonly #heads: Heads;
@@ -35,8 +44,9 @@ export class Removal {
     this.#shards = shards;
   }
 
-  async purge(executionId: string): Promise<boolean> {
-    const generation = await this.#heads.remove(executionId);
+  /** With `expiredAtMs` only if its retention has passed by then. */
+  async purge(executionId: string, expiredAtMs?: number): Promise<boolean> {
+    const generation = await this.#heads.remove(executionId, expiredAtMs);
     if (generation === undefined) return false;
     const pages = this.#requests.pages({
       KeyConditionExpression: "pk = :pk",
@@ -63,32 +73,45 @@ export class Removal {
   async purgeExpired(nowMs: number, limit: number, functionNames: readonly string[]): Promise<number> {
     const partitions = indexPartitions(functionNames, this.#shards);
     const found = await mapConcurrently(partitions, (partition) => this.#expired(partition, nowMs));
-    const chosen: string[] = [];
-    for (const [index, { executionIds, next }] of found.entries()) {
-      const partition = partitions[index] as string;
-      chosen.push(...executionIds.slice(0, limit - chosen.length));
-      if (chosen.length === limit) break;
-      if (next === undefined) this.#starts.delete(partition);
-      else this.#starts.set(partition, next);
+    const rows = found.flatMap((page) => page.rows);
+    const mostTries = Math.min(rows.length, limit * TRIES_PER_REMOVAL);
+    let removed = 0;
+    let tried = 0;
+    while (removed < limit && tried < mostTries) {
+      const portion = rows.slice(tried, Math.min(tried + limit - removed, mostTries));
+      const outcomes = await mapConcurrently(portion, (row) => this.#purgeKnown(row, nowMs));
+      removed += outcomes.filter((isRemoved) => isRemoved).length;
+      tried += portion.length;
     }
-    const removed = await mapConcurrently(chosen, (executionId) => this.#purgeKnown(executionId));
-    return removed.filter((isRemoved) => isRemoved).length;
+    for (const [index, page] of found.entries()) {
+      this.#goOnAfter(partitions[index] as string, page, tried);
+      tried -= Math.min(tried, page.rows.length);
+    }
+    return removed;
   }
 
-  /** One that a newer version wrote is left to that version, and does not keep the others. */
-  async #purgeKnown(executionId: string): Promise<boolean> {
+  /** The next call looks at what follows the rows that this one has tried: some of them may never go. */
+  #goOnAfter(partition: string, { rows, next }: Page, tried: number): void {
+    const last = rows[tried - 1];
+    if (tried >= rows.length && next === undefined) this.#starts.delete(partition);
+    else if (tried >= rows.length) this.#starts.set(partition, next as Item);
+    else if (last !== undefined) this.#starts.set(partition, last);
+  }
+
+  /**
+   * One that a newer version wrote is left to that version, and does not keep the others. The index may be behind the
+   * table: one that has been started or resumed since is left, too.
+   */
+  async #purgeKnown({ pk }: Item, nowMs: number): Promise<boolean> {
     try {
-      return await this.purge(executionId);
+      return await this.purge(executionIdOf(pk?.S ?? ""), nowMs);
     } catch (error) {
       if ((error as { code?: string }).code === "TIDEMARK_STORE_VERSION") return false;
       throw error;
     }
   }
 
-  async #expired(
-    partition: string,
-    nowMs: number,
-  ): Promise<{ readonly executionIds: string[]; readonly next: Item | undefined }> {
+  async #expired(partition: string, nowMs: number): Promise<Page> {
     const page = await this.#requests.query({
       IndexName: LIST_INDEX,
       KeyConditionExpression: "listPk = :p",
@@ -97,8 +120,8 @@ export class Removal {
       ExclusiveStartKey: this.#starts.get(partition),
       Limit: ROWS_PER_CALL,
     });
-    const executionIds = (page.Items ?? []).map(({ pk }) => executionIdOf(pk?.S ?? ""));
-    return { executionIds, next: page.LastEvaluatedKey };
+    const rows = (page.Items ?? []).map(({ pk, sk, listPk, listSk }) => ({ pk, sk, listPk, listSk }) as Item);
+    return { rows, next: page.LastEvaluatedKey };
   }
 }
 
