@@ -1,15 +1,24 @@
 /** Objects that nothing points at are removed; what anything points at never is. */
 
-import { apply, ExecutionState, encodeSnapshot, type LogEntry, type Transition } from "@tidemark/protocol";
+import {
+  apply,
+  ExecutionState,
+  encodeSnapshot,
+  type LogEntry,
+  TidemarkError,
+  type Transition,
+} from "@tidemark/protocol";
 import {
   collectPayloads,
+  type ListPage,
+  type ListRequest,
   type LoadedExecution,
   MemoryPayloadStore,
   MemoryStore,
   Payloads,
 } from "@tidemark/store";
 import { VirtualClock } from "@tidemark/testing";
-import { createRig, type Rig } from "./rig";
+import { createRig, type Rig, type TestHandler } from "./rig";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const large = (text: string): string => text.repeat(50);
@@ -17,11 +26,27 @@ const large = (text: string): string => text.repeat(50);
 /** The process dies when it appends for the n-th time: its objects are written, its entry is not. */
 class DiesAtAppend extends MemoryStore {
   fatal: number | undefined;
+  /** What happens once when somebody has read a list. */
+  afterList: (() => Promise<void>) | undefined;
+  damaged: string | undefined;
   #appends = 0;
 
   override async append(executionId: string, entry: LogEntry): ReturnType<MemoryStore["append"]> {
     this.#appends += 1;
     return this.#appends === this.fatal ? new Promise(() => {}) : super.append(executionId, entry);
+  }
+
+  override async entries(executionId: string, ...range: [number, number]): Promise<LogEntry[] | undefined> {
+    if (executionId === this.damaged) throw new TidemarkError("TIDEMARK_LOG_CORRUPT", "log entry 1");
+    return super.entries(executionId, ...range);
+  }
+
+  override async list(request: ListRequest): Promise<ListPage> {
+    const page = await super.list(request);
+    const happens = this.afterList;
+    this.afterList = undefined;
+    await happens?.();
+    return page;
   }
 }
 
@@ -245,6 +270,66 @@ describe("collectPayloads", () => {
     await store.purge(grandchild);
     await collect();
     expect(await keys()).toEqual([]);
+  });
+
+  it.each([
+    ["it", false],
+    ["what it has invoked", true],
+  ])(
+    "keeps what is used by what an execution has invoked after the list was read, when %s is removed then",
+    async (_which, hasChild) => {
+      const { rig, store, clock, keys, collect } = await setup();
+      rig.deploy("last", async (input, context) => {
+        await context.wait({ days: 5 });
+        return input;
+      });
+      const invokesLast: TestHandler = async (_input, context) => {
+        const value = await context.step("step", async () => ({ text: large("text ") }));
+        await context.wait({ days: 2 });
+        context.invoke("last", value).catch(() => {});
+        await context.wait({ seconds: 1 });
+      };
+      rig.deploy("middle", invokesLast);
+      // Gone, so that the list is read, and first among the objects.
+      const gone = await rig.begin(async (_input, context) =>
+        context.step("step", async () => large("gone ")),
+      );
+      await rig.end(gone);
+      await store.purge(gone);
+      const root = await rig.begin(
+        hasChild ? async (_input, context) => void (await context.invoke("middle", {})) : invokesLast,
+      );
+      await clock.advanceTo(clock.nowMs() + 2 * DAY_MS - 1_000);
+      store.afterList = async () => {
+        await rig.end(root);
+        await store.purge(hasChild ? `${root}~1` : root);
+      };
+      const before = await keys();
+
+      expect((await collect()).removed).toBe(1);
+
+      expect(await keys()).toEqual(before.filter((key) => !key.startsWith(gone)));
+      const last = hasChild ? `${root}~1~3` : `${root}~3`;
+      expect(await rig.end(last)).toEqual({ status: "SUCCEEDED", result: { text: large("text ") } });
+      for (const id of [root, last]) await store.purge(id);
+      await clock.advanceTo(clock.nowMs() + 2 * DAY_MS);
+      await collect();
+      expect(await keys()).toEqual([]);
+    },
+  );
+
+  it("keeps the objects of an execution whose log cannot be read, and goes on with the others", async () => {
+    const { rig, store, clock, keys, collect } = await setup();
+    const step: TestHandler = (_input, context) => context.step("step", async () => large("step "));
+    const ids = [await rig.begin(step), await rig.begin(step)] as const;
+    await store.purge(ids[1]);
+    const before = await keys();
+    store.damaged = ids[0];
+    await clock.advanceTo(clock.nowMs() + 2 * DAY_MS);
+
+    expect((await collect()).removed).toBe(1);
+
+    expect(await keys()).toEqual(before.filter((key) => key.startsWith(ids[0])));
   });
 
   it("removes what belonged to executions that are gone, and leaves alone what is no payload", async () => {

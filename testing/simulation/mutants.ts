@@ -228,8 +228,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the collector does not see what an execution has invoked that is gone",
     invariant: 8,
     file: "packages/store/src/execution-tree.ts",
-    find: "for (const id of (await this.#listed).get(root) ?? []) ids.add(id);",
-    replace: "",
+    find: "const ids = new Set([root, ...(this.#listed.get(root) ?? [])]);",
+    replace: "const ids = new Set([root]);",
     seeds: 20,
   },
 ];

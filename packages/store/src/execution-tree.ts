@@ -17,22 +17,35 @@ interface ExecutionInTree {
 
 const LIST_PAGE = 1000;
 
+/** Lists that are read for trees of which more is found gone each time. */
+export const MAX_LISTS = 4;
+
 export class ExecutionTrees {
   readonly #store: ExecutionStore;
-  #listed: Promise<ReadonlyMap<string, readonly string[]>> | undefined;
+  /** What was gone before the newest list was read: the list has all that it has left behind. */
+  readonly #gone = new Set<string>();
+  #listed: ReadonlyMap<string, readonly string[]> = new Map();
 
   constructor(store: ExecutionStore) {
     this.#store = store;
   }
 
-  /** All executions of the tree that are there, each once. The id is exact. */
-  async *of(root: string): AsyncGenerator<ExecutionInTree> {
-    const ids = new Set([root]);
+  /** Makes known what has been left behind by all that has been found gone so far. */
+  async readList(): Promise<void> {
+    this.#listed = await invokedByRoot(this.#store);
+  }
+
+  /**
+   * All executions of the tree that are there, each once. The id is exact. `undefined` for one that is gone of which
+   * nobody knows yet what it has left behind: then what is given is not all, until a list has been read.
+   */
+  async *of(root: string): AsyncGenerator<ExecutionInTree | undefined> {
+    const ids = new Set([root, ...(this.#listed.get(root) ?? [])]);
     for (const executionId of ids) {
       const head = await this.#store.head(executionId);
       if (head === undefined) {
-        this.#listed ??= invokedByRoot(this.#store);
-        for (const id of (await this.#listed).get(root) ?? []) ids.add(id);
+        if (!this.#gone.has(executionId)) yield undefined;
+        this.#gone.add(executionId);
         continue;
       }
       let entries: Promise<LogEntry[]> | undefined;
@@ -45,11 +58,18 @@ export class ExecutionTrees {
     }
   }
 
-  /** True when something that the root has brought about goes on, or can be resumed. */
+  /** True when something that the root has brought about goes on, or can be resumed, or when nobody can tell. */
   async hasOpenBelow(root: string): Promise<boolean> {
-    for await (const { head } of this.of(root))
-      if (exactExecutionId(head) !== root && !hasEndedForGood(head.status)) return true;
-    return false;
+    for (let lists = 0; lists <= MAX_LISTS; lists++) {
+      if (lists > 0) await this.readList();
+      let isWhole = true;
+      for await (const found of this.of(root)) {
+        if (found === undefined) isWhole = false;
+        else if (exactExecutionId(found.head) !== root && !hasEndedForGood(found.head.status)) return true;
+      }
+      if (isWhole) return false;
+    }
+    return true;
   }
 }
 

@@ -7,7 +7,7 @@
  */
 
 import { exactExecutionId, type OptionNames, requireOptionNames, TidemarkError } from "@tidemark/protocol";
-import { ExecutionTrees } from "./execution-tree.js";
+import { ExecutionTrees, MAX_LISTS } from "./execution-tree.js";
 import { hasEndedForGood } from "./head.js";
 import type { StoredPayload } from "./payload-store.js";
 import { parsePayloadKey } from "./payloads.js";
@@ -35,11 +35,19 @@ interface Candidate extends StoredPayload {
 
 const NAMES: OptionNames<CollectOptions> = { store: true, nowMs: true, minAgeMs: true };
 
+/** Of a log that is damaged, or that a newer version wrote. */
+const UNREADABLE = new Set<unknown>([
+  "TIDEMARK_LOG_CORRUPT",
+  "TIDEMARK_LOG_VERSION",
+  "TIDEMARK_STORE_VERSION",
+]);
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Removes objects of the payload store that nothing points at. It reads the list of all objects and the logs of the
- * executions that old ones belong to, and, when one of those is gone, the list of all executions.
+ * executions that old ones belong to, and, when one of those is gone, the list of all executions. Objects of executions
+ * whose logs cannot be read stay.
  *
  * @throws TidemarkError `TIDEMARK_PAYLOAD_OPTIONS`.
  * @example
@@ -71,29 +79,53 @@ export async function collectPayloads(options: CollectOptions): Promise<Collecte
   let removed = 0;
   let removedBytes = 0;
   const trees = new ExecutionTrees(store);
-  for (const [root, old] of byRoot) {
-    const orphans = await orphansOf(store, trees, root, old);
-    await objects.delete(orphans.map(({ key }) => key));
-    removed += orphans.length;
-    removedBytes += orphans.reduce((sum, { bytes }) => sum + bytes, 0);
+  let left = [...byRoot];
+  for (let lists = 0; left.length > 0 && lists <= MAX_LISTS; lists++) {
+    // Once for all trees of which something is gone, and after that was seen: later, it would have left more behind.
+    if (lists > 0) await trees.readList();
+    const unknown: typeof left = [];
+    for (const [root, old] of left) {
+      const orphans = await orphansOf(store, trees, root, old);
+      if (orphans === undefined) {
+        unknown.push([root, old]);
+        continue;
+      }
+      await objects.delete(orphans.map(({ key }) => key));
+      removed += orphans.length;
+      removedBytes += orphans.reduce((sum, { bytes }) => sum + bytes, 0);
+    }
+    left = unknown;
   }
   return { removed, removedBytes, kept: count - removed };
 }
 
+/** `undefined`: something of the tree is gone, and what it has left behind is not known. */
 async function orphansOf(
   store: ExecutionStore,
   trees: ExecutionTrees,
   root: string,
   old: readonly Candidate[],
-): Promise<readonly Candidate[]> {
+): Promise<readonly Candidate[] | undefined> {
   let orphans = old;
-  for await (const { head, log } of trees.of(root)) {
-    // One that was stopped can be resumed, and one that runs may be about to point at anything.
-    if (!hasEndedForGood(head.status)) return [];
-    // The history stays readable, also where a snapshot stands for it.
-    const recorded = JSON.stringify([head, await log(), await store.inbox(exactExecutionId(head))]);
-    orphans = orphans.filter(({ hash }) => !recorded.includes(hash));
-    if (orphans.length === 0) break;
+  let isWhole = true;
+  try {
+    for await (const found of trees.of(root)) {
+      if (found === undefined) {
+        isWhole = false;
+        continue;
+      }
+      const { head, log } = found;
+      // One that was stopped can be resumed, and one that runs may be about to point at anything.
+      if (!hasEndedForGood(head.status)) return [];
+      // The history stays readable, also where a snapshot stands for it.
+      const recorded = JSON.stringify([head, await log(), await store.inbox(exactExecutionId(head))]);
+      orphans = orphans.filter(({ hash }) => !recorded.includes(hash));
+      if (orphans.length === 0) return [];
+    }
+  } catch (error) {
+    // Nobody knows what it points at, and the others need not wait for it.
+    if (UNREADABLE.has((error as { code?: unknown }).code)) return [];
+    throw error;
   }
-  return orphans;
+  return isWhole ? orphans : undefined;
 }
