@@ -1,6 +1,7 @@
 /**
  * Owns the check that a handler is deterministic: that its code, run again over what it has recorded,
  * asks for the same and ends the same, whatever order things happened in and wherever it was cut off.
+ * Where a cut shows something is the matter of `replay-cuts`.
  */
 
 import { importHistory, type OptionNames, TidemarkError, valueText } from "@tidemark/protocol";
@@ -10,6 +11,7 @@ import type { ExploredOutcome } from "./explored-facts.js";
 import { HistoryDivergedError } from "./history-diverged.js";
 import { NamesOfRuns, requireKitOptions } from "./kit-options.js";
 import { RECORD_NAMES, type RecordOptions, recordRun } from "./record-history.js";
+import { cutsOf } from "./replay-cuts.js";
 import { type RecordedExecution, replayRecorded } from "./replay-history.js";
 import { seededRandom } from "./virtual-clock.js";
 
@@ -36,8 +38,13 @@ const LATER_MS = 26 * 60 * 60 * 1000;
 
 /**
  * Runs a handler several times, with bodies of steps that take other times in each run, so that what
- * runs side by side ends in other orders. Then each log is replayed, whole and cut off after every
- * entry, in a fresh handler, at another time of day and with other random numbers.
+ * runs side by side ends in other orders. Then each log is replayed in a fresh handler at another time of
+ * day: whole, with random numbers that are drawn, lowest and highest, and cut off after every entry at which a cut
+ * can show what no other one shows. Logs of several runs that are the same up to a cut are replayed once up to there.
+ *
+ * It costs, for each run, the run itself and three replays of the whole log, and one more for each cut: before each
+ * context (child, branch, item) that ends, and where an operation is overtaken by another one's outcome. 200 steps after
+ * one another take no cut, 200 child contexts after one another 200.
  *
  * @returns the different ends that the runs had. A handler that races may rightly have several.
  * @throws HistoryDivergedError `TIDEMARK_HISTORY_DIVERGED` at the first replay that does not do what was recorded.
@@ -62,13 +69,14 @@ export async function assertDeterministic(
   }
   const outcomes = new Map<string, { outcome: ExploredOutcome; runs: number }>();
   const names = new NamesOfRuns("assertDeterministic");
+  const replays = new Replays(handler);
   for (let run = 0; run < runs; run++) {
     const random = seededRandom(seed * 1_000_003 + run);
     // The first run is the plain one.
     const delay = run === 0 ? undefined : () => DELAYS_MS[Math.floor(random() * DELAYS_MS.length)] as number;
     const facts = await recordRun(handler, options, delay);
     names.take(facts);
-    await replayEverywhere(handler, importHistory(await facts.history()), `run ${run} of seed ${seed}`);
+    await replays.of(importHistory(await facts.history()), `run ${run} of seed ${seed}`);
     const key = canonicalJson(facts.outcome) as string;
     const known = outcomes.get(key) ?? { outcome: facts.outcome, runs: 0 };
     known.runs += 1;
@@ -79,22 +87,55 @@ export async function assertDeterministic(
   return [...outcomes.values()];
 }
 
-async function replayEverywhere(
-  handler: HandlerToExplore,
-  recorded: RecordedExecution,
-  run: string,
-): Promise<void> {
-  const { head, entries } = recorded;
-  const nowMs = (head.endedAtMs ?? head.startedAtMs) + LATER_MS;
-  const create = creatorOf(handler);
-  for (let count = entries.length; count >= 0; count--) {
-    const isWhole = count === entries.length;
-    const cut: RecordedExecution = isWhole
-      ? recorded
-      : { head: { ...head, status: "RUNNING" }, entries: entries.slice(0, count) };
-    const replay = await replayRecorded(create(), cut, { nowMs });
-    if (replay.kind === "matches") continue;
-    const where = isWhole ? "replayed" : `replayed up to entry ${count} of ${entries.length}`;
-    throw new HistoryDivergedError(`${run}, ${where}`, replay);
+/** Gives nearly 0 and nearly 1 by turns: code that compares a number with any other goes both ways. Never one for ever. */
+function extremes(first: "low" | "high"): () => number {
+  let isLow = first === "high";
+  return () => {
+    isLow = !isLow;
+    return isLow ? 0 : 1 - 2 ** -32;
+  };
+}
+
+class Replays {
+  readonly #handler: HandlerToExplore;
+  readonly #names = new Map<string, number>();
+  /** Cuts that have been replayed, also those of other runs. */
+  readonly #done = new Set<string>();
+
+  constructor(handler: HandlerToExplore) {
+    this.#handler = handler;
+  }
+
+  async of(recorded: RecordedExecution, run: string): Promise<void> {
+    const { head, entries } = recorded;
+    for (const chance of [undefined, extremes("low"), extremes("high")]) {
+      await this.#replay(recorded, chance, `${run}, replayed`);
+    }
+    for (const { count, key } of cutsOf(recorded, (text) => this.#nameOf(text)).toReversed()) {
+      if (this.#done.has(key)) continue;
+      this.#done.add(key);
+      const cut: RecordedExecution = {
+        head: { ...head, status: "RUNNING" },
+        entries: entries.slice(0, count),
+      };
+      await this.#replay(cut, undefined, `${run}, replayed up to entry ${count} of ${entries.length}`);
+    }
+  }
+
+  async #replay(
+    recorded: RecordedExecution,
+    chance: (() => number) | undefined,
+    where: string,
+  ): Promise<void> {
+    const { head } = recorded;
+    const nowMs = (head.endedAtMs ?? head.startedAtMs) + LATER_MS;
+    const replay = await replayRecorded(creatorOf(this.#handler)(), recorded, { nowMs, chance });
+    if (replay.kind === "diverges") throw new HistoryDivergedError(where, replay);
+  }
+
+  #nameOf(text: string): number {
+    const name = this.#names.get(text) ?? this.#names.size + 1;
+    this.#names.set(text, name);
+    return name;
   }
 }

@@ -106,11 +106,16 @@ export async function replayHistory(
   return replayRecorded(handler, recorded, options);
 }
 
+interface RecordedReplayOptions extends ReplayOptions {
+  /** In place of `Math.random`. Default: drawn, otherwise than in the recorded run. */
+  readonly chance?: (() => number) | undefined;
+}
+
 /** The same, of a history that has not left its store. Its payloads are in it. */
 export function replayRecorded(
   handler: DurableHandler,
   recorded: RecordedExecution,
-  options: ReplayOptions,
+  options: RecordedReplayOptions,
 ): Promise<HistoryReplay> {
   return new Replay(handler, recorded, options).run();
 }
@@ -128,14 +133,14 @@ interface Asked {
 class Replay {
   readonly #handler: DurableHandler;
   readonly #recorded: RecordedExecution;
-  readonly #options: ReplayOptions;
+  readonly #options: RecordedReplayOptions;
   readonly #clock: VirtualClock;
   readonly #asked = new Map<string, Asked>();
   #last: Asked | undefined;
   #reach!: (beyond: Beyond) => void;
   readonly #reached: Promise<Beyond>;
 
-  constructor(handler: DurableHandler, recorded: RecordedExecution, options: ReplayOptions) {
+  constructor(handler: DurableHandler, recorded: RecordedExecution, options: RecordedReplayOptions) {
     this.#handler = handler;
     this.#recorded = recorded;
     this.#options = options;
@@ -152,7 +157,7 @@ class Replay {
       nowMs: () => clock.nowMs(),
       setTimer: (callback: () => void, delayMs: number) => clock.setTimer(callback, delayMs),
       // Another chance than the recorded run had.
-      chance: seededRandom(this.#recorded.entries.length + 2),
+      chance: this.#options.chance ?? seededRandom(this.#recorded.entries.length + 2),
     };
     const uninstall = installHandlerTimers();
     try {
