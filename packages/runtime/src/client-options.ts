@@ -23,7 +23,8 @@ export interface StartOptions {
   readonly inputJson?: string;
   /**
    * Makes the start idempotent: the same function and name are the same execution. 1 to 64 of the
-   * characters A-Z a-z 0-9 _ -. Default: none, and every start is a new execution.
+   * characters A-Z a-z 0-9 _ -. It counts for as long as the execution is kept: a request that arrives when it has
+   * outlived its retention, or has been purged, starts another one. Default: none, and every start is a new execution.
    */
   readonly name?: string;
   /** How long the execution may take. Default 366 days. */

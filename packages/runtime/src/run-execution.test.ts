@@ -1,4 +1,8 @@
-import { type DurableExecutionHandler, withDurableExecution } from "@tidemark/sdk";
+import {
+  type DurableExecutionHandler,
+  type DurableInstrumentationPlugin,
+  withDurableExecution,
+} from "@tidemark/sdk";
 import { MemoryStore } from "@tidemark/store";
 import { storeWith, VirtualClock } from "@tidemark/testing";
 import { DurableClient, registeredFunction, runExecution } from "./index";
@@ -151,14 +155,14 @@ describe("runExecution", () => {
 
 describe("runExecution with time to drain", () => {
   /** Runs a handler from now on for ten seconds, as often as it is due; nothing begins from the fifth to the ninth. */
-  async function drained(handler: DurableExecutionHandler) {
+  async function drained(handler: DurableExecutionHandler, plugins: DurableInstrumentationPlugin[] = []) {
     const clock = new VirtualClock();
     const store = memory();
     const startMs = clock.nowMs();
     await store.registerFunctions(["main"]);
     const client = new DurableClient({ store, clock });
     const { executionId } = await client.start("main");
-    const fn = registeredFunction("main", withDurableExecution(handler));
+    const fn = registeredFunction("main", withDurableExecution(handler, { plugins }));
     const at = (): number => clock.nowMs() - startMs;
     const runFor = async (ms: number): Promise<boolean> => {
       const deadlineMs = clock.nowMs() + 10_000;
@@ -229,6 +233,32 @@ describe("runExecution with time to drain", () => {
     expect([head?.status, head?.lastInvocation?.error?.ErrorType]).toEqual(["PENDING", "TIDEMARK_DEADLINE"]);
     await rig.runFor(2000);
     expect(await rig.head()).toMatchObject({ status: "SUCCEEDED", result: "6000" });
+  });
+
+  it("tells plugins of the start of what is held back once: when the next invocation begins it", async () => {
+    const told: string[] = [];
+    const plugin: DurableInstrumentationPlugin = {
+      async onOperationStart({ name, isReplay }) {
+        told.push(`${name} at ${rig.at()}${isReplay ? " replayed" : ""}`);
+      },
+    };
+    const rig = await drained(
+      async (_event, context) => {
+        await context.step("long", () => rig.sleep(7000));
+        const checked = context.waitForCondition<number>("checked", async (checks) => checks + 1, {
+          initialState: 1,
+          waitStrategy: () => ({ shouldContinue: false }),
+        });
+        await Promise.all([context.step("held", async () => {}), checked]);
+      },
+      [plugin],
+    );
+
+    await rig.runFor(7000);
+    expect(told).toEqual(["long at 0"]);
+    await rig.runFor(1);
+    expect((await rig.head())?.status).toBe("SUCCEEDED");
+    expect(told).toEqual(["long at 0", "checked at 7000", "held at 7000"]);
   });
 
   it("goes on with waits and ends as always when nothing wants to begin", async () => {

@@ -132,6 +132,8 @@ export class LiveOperation<T> implements Handle {
   #begin(record: Operation | undefined): void {
     const { observer } = this.engine;
     if (observer?.wantsStarts !== true) return this.#kind.begin(this, record);
+    // What is held back near the deadline has not started: the invocation that begins it tells of it.
+    if (record === undefined && this.#kind.type === "STEP" && !this.engine.mayBegin(this)) return;
     // One that is rebuilt is not told of again, and still begins after those that were asked for before it.
     const isToldOf = record === undefined || !isSettled(record);
     const info = record ?? this.describe();

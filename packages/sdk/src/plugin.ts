@@ -169,7 +169,10 @@ export interface DurableInstrumentationPlugin {
   ): Promise<DurableExecutionInvocationOutput>;
   /** After everything is recorded and before the host gets the answer. The place to flush. */
   onInvocationEnd?(info: InvocationEndInfo): Promise<void>;
-  /** An operation begins, or goes on in a later invocation (`isReplay`). Not told of settled ones. */
+  /**
+   * An operation begins, or goes on in a later invocation (`isReplay`). Not told of settled ones. Told again, as of a
+   * beginning, when an invocation ends or dies before the beginning is recorded: of a step up to half a second later.
+   */
   onOperationStart?(info: OperationInfo): Promise<void>;
   wrapChildContextFn?(info: ChildContextInfo, fn: CustomerFn): CustomerFnResult;
   /** An operation has settled: once per operation. */
