@@ -26,6 +26,14 @@ describe("the result of a batch", () => {
     ]);
   });
 
+  it("has its items and its reason in JSON, and no counts, as in the AWS SDK", () => {
+    const items = [{ index: 0, status: SUCCEEDED, result: "a" }];
+    expect(JSON.parse(JSON.stringify(new RecordedBatchResult(items, "ALL_COMPLETED")))).toEqual({
+      all: items,
+      completionReason: "ALL_COMPLETED",
+    });
+  });
+
   it("lists results, errors and items under way by index; results that are undefined count but are not listed", () => {
     expect(mixed.getResults()).toEqual(["a"]);
     expect(mixed.getErrors()).toEqual([first, second]);

@@ -56,9 +56,9 @@ export interface BatchResult<TResult> {
 export class RecordedBatchResult<TResult> implements BatchResult<TResult> {
   readonly all: Array<BatchItem<TResult>>;
   readonly completionReason: CompletionReason;
-  readonly successCount: number;
-  readonly failureCount: number;
-  readonly startedCount: number;
+  // Not fields: a handler that returns a batch has the items and the reason in its JSON, as with the AWS SDK.
+  readonly #successCount: number;
+  readonly #failureCount: number;
 
   constructor(all: Array<BatchItem<TResult>>, completionReason: CompletionReason) {
     this.all = all;
@@ -69,9 +69,20 @@ export class RecordedBatchResult<TResult> implements BatchResult<TResult> {
       if (status === BatchItemStatus.SUCCEEDED) successCount += 1;
       else if (status === BatchItemStatus.FAILED) failureCount += 1;
     }
-    this.successCount = successCount;
-    this.failureCount = failureCount;
-    this.startedCount = all.length - successCount - failureCount;
+    this.#successCount = successCount;
+    this.#failureCount = failureCount;
+  }
+
+  get successCount(): number {
+    return this.#successCount;
+  }
+
+  get failureCount(): number {
+    return this.#failureCount;
+  }
+
+  get startedCount(): number {
+    return this.all.length - this.#successCount - this.#failureCount;
   }
 
   get totalCount(): number {

@@ -52,6 +52,11 @@ const inBoth = (name: string, items: number[], completionConfig?: CompletionConf
   );
 
 export const batchCases: readonly InteropCase[] = [
+  defineCase("map: the batch is the result", async (context) => {
+    const batch = await context.map("items", ["a", "b"], async (_child, item) => item);
+    await context.wait({ seconds: 1 });
+    return batch;
+  }),
   ...inBoth("all succeed", [1, 2, 3]),
   ...inBoth("no config, one fails", [1, -2, 3]),
   ...inBoth("no config, the last one fails", [1, 2, -3]),
