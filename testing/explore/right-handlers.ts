@@ -76,6 +76,16 @@ export const rightHandlers: Readonly<Record<string, RightHandler>> = {
       }),
     options: { callbacks: { signature: { result: "signed", afterMs: 5_000 } } },
   },
+  callbackNotSubmitted: {
+    create: () =>
+      withDurableExecution(async (_event, context) => {
+        const submitter = async (): Promise<void> => Promise.reject(new RangeError("no route"));
+        const approval = context.waitForCallback("approval", submitter, {
+          retryStrategy: retryPresets.noRetry,
+        });
+        return approval.catch((error: Error) => error.message);
+      }),
+  },
   retries: {
     create: () =>
       withDurableExecution(async (_event, context) => {

@@ -45,6 +45,8 @@ async function handOverAndWait(spec: WaitForCallbackSpec, context: DurableContex
     ...(heartbeatTimeout === undefined ? {} : { heartbeatTimeout }),
     serdes: readsJson(spec.deserializer) ? defaultSerdes : asText,
   });
+  // It is waited for from here on, also when the submitter fails: nobody has forgotten it.
+  outcome.catch(() => {});
   await context.step(
     undefined,
     ({ logger }) => spec.submitter(callbackId, { logger }),
