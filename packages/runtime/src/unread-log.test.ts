@@ -40,6 +40,17 @@ function clientOf(store: ExecutionStore): DurableClient {
   return new DurableClient({ store, clock: fleet.clock });
 }
 
+/** The store as somebody sees it who cannot read the heads of these executions. */
+function tooNew(executionIds: readonly string[], asked: string[] = []): ExecutionStore {
+  return storeWith(fleet.store, {
+    acquire: async (request) => {
+      if (!executionIds.includes(request.executionId)) return fleet.store.acquire(request);
+      asked.push(request.executionId);
+      throw new TidemarkError("TIDEMARK_STORE_VERSION", `execution ${request.executionId} has format 2`);
+    },
+  });
+}
+
 /** An execution with an entry in its log that fits nothing. */
 async function damaged(): Promise<string> {
   await fleet.store.registerFunctions(["main"]);
@@ -184,5 +195,40 @@ describe("an execution whose log cannot be read", () => {
 
     await expect(stopped).rejects.toThrow(expect.objectContaining({ code: "TIDEMARK_LOG_VERSION" }));
     expect((await fleet.client.describe(id)).status).toBe("PENDING");
+  });
+});
+
+describe("executions whose heads cannot be read", () => {
+  const done = wrap(async () => "done");
+
+  it("keep no room from the others, and are asked for once a minute", async () => {
+    await fleet.store.registerFunctions(["main"]);
+    const newer = [await fleet.begin(), await fleet.begin(), await fleet.begin()];
+    const known = await fleet.begin();
+    const asked: string[] = [];
+    await fleet.worker(done, { store: tooNew(newer, asked), concurrency: 1 });
+    await fleet.advance(59_999);
+    expect((await fleet.client.describe(known)).status).toBe("SUCCEEDED");
+    expect(asked).toEqual(newer);
+    expect(fleet.errors).toHaveLength(3);
+    await fleet.advance(1);
+
+    expect(asked).toEqual([...newer, ...newer]);
+    for (const id of newer) expect(await fleet.store.head(id)).toMatchObject({ status: "PENDING", epoch: 0 });
+  });
+
+  it("are taken at once when they can be: another one has the name by then", async () => {
+    await fleet.store.registerFunctions(["main"]);
+    await fleet.client.start("main", { name: "nightly" });
+    const newer = ["main.nightly"];
+    await fleet.worker(done, { store: tooNew(newer) });
+    await fleet.settle();
+    await fleet.client.stop("main.nightly");
+    await fleet.client.purge("main.nightly");
+    newer.pop();
+    await fleet.client.start("main", { name: "nightly" });
+    await fleet.settle();
+
+    expect((await fleet.client.describe("main.nightly")).status).toBe("SUCCEEDED");
   });
 });

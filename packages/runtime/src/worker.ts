@@ -24,6 +24,7 @@ import { type FunctionToRun, registeredFunction } from "./registration.js";
 import { requireStore } from "./require-store.js";
 import { drainOnSigterm } from "./sigterm.js";
 import { uniqueId } from "./unique-id.js";
+import { isUnreadLog } from "./unread-log.js";
 
 export interface WorkerOptions {
   readonly store: ExecutionStore;
@@ -108,6 +109,8 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #functions = new Map<string, RegisteredFunction>();
   readonly #active = new Map<string, Invocation | undefined>();
+  /** Executions that this version cannot claim, and when it asks for them again. */
+  readonly #unreadable = new Map<string, number>();
   readonly #concurrency: number;
   readonly #leaseMs: number;
   readonly #inlineWaitMs: number;
@@ -226,6 +229,7 @@ export class Worker {
   }
 
   #changed(executionId: string): void {
+    this.#unreadable.delete(executionId);
     const own = this.#active.get(executionId);
     own?.inboxChanged();
     if (executionId === "") for (const invocation of this.#active.values()) invocation?.inboxChanged();
@@ -264,19 +268,20 @@ export class Worker {
 
   async #claim(free: number): Promise<void> {
     const nowMs = this.#clock.nowMs();
-    // What runs here may be listed until its lease is taken.
-    const limit = free + this.#active.size;
+    // What runs here may be listed until its lease is taken, and what cannot be claimed must not hide what can.
+    const limit = free + this.#active.size + this.#unreadable.size;
     // Before the store is asked: what changes meanwhile may be missing from its answer.
     this.#hasLeft = false;
     const { executionIds, nextDueAtMs } = await this.#store.due(nowMs, limit, [...this.#functions.keys()]);
     // It may have been stopped meanwhile.
     if (!this.#isRunning) return;
     if (executionIds.length >= limit) this.#hasLeft = true;
+    else this.#forgetAllBut(executionIds);
     // Not before: what is due does not wait for it.
     this.#purge(nowMs);
     for (const executionId of executionIds) {
       if (this.#active.get(executionId)?.hasEnded === true) this.#hasLeft = true;
-      if (this.#active.has(executionId)) continue;
+      if (this.#active.has(executionId) || (this.#unreadable.get(executionId) ?? 0) > nowMs) continue;
       if (this.#active.size >= this.#concurrency) {
         this.#hasLeft = true;
         break;
@@ -285,6 +290,14 @@ export class Worker {
       void this.#run(executionId);
     }
     this.#lookAt(Math.min(nextDueAtMs ?? Number.POSITIVE_INFINITY, nowMs + MAX_IDLE_MS));
+  }
+
+  /** What is due no more has been taken by others, or is gone. */
+  #forgetAllBut(due: readonly string[]): void {
+    if (this.#unreadable.size === 0) return;
+    const listed = new Set(due);
+    for (const executionId of this.#unreadable.keys())
+      if (!listed.has(executionId)) this.#unreadable.delete(executionId);
   }
 
   #lookAt(atMs: number): void {
@@ -300,12 +313,17 @@ export class Worker {
     try {
       const head = await this.#acquire(executionId);
       mayLook = true;
+      this.#unreadable.delete(executionId);
       if (head === undefined) return;
       invocation = this.#invocationOf(head);
       await invocation.run();
     } catch (error) {
       // The lease, if there is one, runs out and somebody takes over.
       this.#onError(error);
+      if (mayLook || !isUnreadLog(error)) return;
+      // Left to a newer version: the others are looked for past it.
+      this.#unreadable.set(executionId, this.#clock.nowMs() + MAX_IDLE_MS);
+      mayLook = true;
     } finally {
       this.#active.delete(executionId);
       if (this.#active.size === 0) this.#stopRenewing();
