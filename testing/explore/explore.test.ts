@@ -192,7 +192,7 @@ describe("a handler runs as it is", () => {
       ...(name === "outside" && { callbacks: { answered: { result: "an answer", afterMs: 31_000 } } }),
       functions: { echo: { handler: async (event: unknown) => event, durable: false } },
     });
-    expect(report.schedules).toBeGreaterThan(10);
+    expect(report.schedules).toBeGreaterThanOrEqual(10);
   });
 });
 
@@ -224,6 +224,6 @@ it("an execution that waits for what never comes is told", async () => {
   await expect(exploreCrashes(waits)).rejects.toMatchObject({
     kind: "stuck",
     schedule: "undisturbed",
-    message: expect.stringContaining("a callback or a function that never answers"),
+    message: expect.stringContaining('"never" (Callback 1, STARTED) waits to be completed'),
   });
 });

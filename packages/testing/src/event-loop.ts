@@ -10,6 +10,16 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => nextTurnOfProcess(resolve));
 }
 
+const { setTimeout: setTimerOfProcess, clearTimeout: clearTimerOfProcess } = globalThis;
+
+/** Calls back after so many real milliseconds, unless it is cancelled by the function that it gives. */
+export function afterRealMs(delayMs: number, callback: () => void): () => void {
+  // Longer than the process's timers can: never.
+  if (delayMs > 2 ** 31 - 1) return () => {};
+  const timer = setTimerOfProcess(callback, delayMs);
+  return () => clearTimerOfProcess(timer);
+}
+
 /** Milliseconds since 1970. */
 export function processNowMs(): number {
   return Date.now();

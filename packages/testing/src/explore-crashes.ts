@@ -19,7 +19,13 @@ import {
 import type { ExploredOutcome, RunFacts } from "./explored-facts.js";
 import { type FunctionToInvoke, type RunOptions, runSchedule, type StandIn } from "./explored-run.js";
 import type { CallbackAnswer } from "./explored-world.js";
-import { NamesOfRuns, requireFunctions, requireKitOptions, requireSurrounding } from "./kit-options.js";
+import {
+  limitsOf,
+  NamesOfRuns,
+  requireFunctions,
+  requireKitOptions,
+  requireSurrounding,
+} from "./kit-options.js";
 import { seededRandom } from "./virtual-clock.js";
 
 export interface ExploreOptions {
@@ -57,6 +63,13 @@ export interface ExploreOptions {
   readonly inlineLimitBytes?: number;
   /** As the worker's option: `0` takes a snapshot of the log at every suspension. Bytes, default as in production. */
   readonly snapshotAfterBytes?: number;
+  /**
+   * A run that makes more calls to the store goes round in circles, and fails. A load counts as one more for each ten
+   * records that it gives. Default 10,000: some 5,000 steps, or 250 waits one after the other.
+   */
+  readonly callLimit?: number;
+  /** How long a body may wait for something real in one run. Real milliseconds, default 4,000. */
+  readonly stallLimitMs?: number;
   /** One schedule, as an error told it: `append#7:lost-answer`. Nothing else is run. */
   readonly only?: string;
 }
@@ -76,6 +89,8 @@ const NAMES: OptionNames<ExploreOptions> = {
   leaseMs: true,
   inlineLimitBytes: true,
   snapshotAfterBytes: true,
+  callLimit: true,
+  stallLimitMs: true,
   only: true,
 };
 
@@ -141,11 +156,12 @@ class Exploration {
       leaseMs: options.leaseMs ?? 30_000,
       inlineLimitBytes: options.inlineLimitBytes,
       snapshotAfterBytes: options.snapshotAfterBytes,
+      ...limitsOf(options),
     };
   }
 
   async run(): Promise<CrashReport> {
-    const undisturbed = await this.#runOnce([]);
+    const undisturbed = await this.#runOnce([], true);
     requireFunctions("exploreCrashes", undisturbed, this.#run.functions);
     this.#bodyStarts = undisturbed.bodyStarts;
     await this.#require(undisturbed, undisturbed);
@@ -228,7 +244,11 @@ class Exploration {
       const found = findingsOf(undisturbed, await this.#runOnce(smaller), this.#rules);
       if (found.length > 0) return this.#fail(undisturbed, smaller, found);
     }
-    const shown = await this.#runOnce(schedule, true);
+    // The undisturbed run has been kept: one that does not end is not run for as long again.
+    const shown =
+      schedule.length === 0 && undisturbed.stuck !== undefined
+        ? undisturbed
+        : await this.#runOnce(schedule, true);
     throw new CrashExplorationError(shown, findings, this.#options.input, this.#schedules);
   }
 

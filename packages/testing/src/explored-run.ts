@@ -22,16 +22,16 @@ import {
   wholeLog,
 } from "@tidemark/store";
 import type { Schedule, ScheduledFault } from "./crash-schedule.js";
+import { newestOf, whatItWaitsFor } from "./endless.js";
 import { elapsedMs, nextTurn } from "./event-loop.js";
 import { Callbacks } from "./explored-callbacks.js";
 import { describeRecords, type ExploredOutcome, type RunFacts, treeOf } from "./explored-facts.js";
 import { probedHandler, type Surroundings } from "./explored-handlers.js";
 import { Ledger } from "./explored-ledger.js";
-import { exploredPayloads, exploredStore } from "./explored-store.js";
+import { early, exploredPayloads, exploredStore } from "./explored-store.js";
 import { type CallbackAnswer, currentlyRunning, type Running, runAs } from "./explored-world.js";
 import { type FaultHooks, faultCalls, faultStore, isInjected, type StoreCall } from "./fault-store.js";
 import { asHandler, type HandlerHost, installHandlerTimers } from "./handler-timers.js";
-import { storeWith } from "./store-with.js";
 import { QUIET_TURNS, seededRandom, TURNS_PER_RECORD, VirtualClock } from "./virtual-clock.js";
 import { VirtualProcess } from "./virtual-process.js";
 import { watchedStore } from "./watched-store.js";
@@ -55,6 +55,10 @@ export interface RunOptions {
   /** How long each body takes before it runs. Virtual milliseconds, default: no time. */
   readonly bodyDelayMs?: (() => number) | undefined;
   readonly keepsTimeline: boolean;
+  /** A run that makes more calls goes round in circles. */
+  readonly callLimit: number;
+  /** Real milliseconds for what a body waits for outside of the kit. */
+  readonly stallLimitMs: number;
 }
 
 /** A wrapped handler, or a plain function as `{ handler, durable: false }`. */
@@ -65,10 +69,8 @@ const FUNCTION = "handler";
 const NAME = "run";
 
 const STUCK_MS = 60 * 60 * 1000;
-/** A run that makes more calls goes round in circles, without time moving. */
-const MAX_CALLS = 10_000;
-/** Real time for what a body waits for outside of the kit. */
-const REAL_WORK_MS = 5_000;
+/** A load counts as one call more for each so many records: a loop of waits replays all of them each time. */
+const RECORDS_PER_CALL = 10;
 
 export function runSchedule(options: RunOptions): Promise<RunFacts> {
   return new ExploredRun(options).run();
@@ -86,6 +88,8 @@ class ExploredRun {
   readonly #processes: VirtualProcess[] = [];
   readonly #calls: string[] = [];
   readonly #callsByMethod = new Map<string, number>();
+  /** Calls and what they had to replay. */
+  #cost = 0;
   /** Of code of the handlers, by process: what they wait for in virtual time. */
   readonly #timers = new Map<VirtualProcess, number>();
   /** Bodies that run, by process. */
@@ -103,6 +107,7 @@ class ExploredRun {
   readonly #missingFunctions = new Set<string>();
   #isOver = false;
   #stuck: string | undefined;
+  #isCircle = false;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -162,10 +167,13 @@ class ExploredRun {
   async #facts(): Promise<RunFacts> {
     const loaded = await this.#load();
     const trees = new Map([...loaded].map(([id, execution]) => [id, treeOf(execution)] as const));
+    const operations = [...trees.values()].flatMap((tree) => [...tree.values()]);
     const ends = new Map([...loaded].map(([id, { head }]) => [id, head.status] as const));
     return {
       schedule: this.#options.schedule,
-      stuck: this.#stuck,
+      stuck:
+        this.#stuck &&
+        `${this.#stuck}. ${this.#isCircle ? newestOf(operations) : `It waits for this: ${whatItWaitsFor(operations)}`}`,
       outcome: await this.#outcome(),
       trees,
       bodies: this.#ledger.bodies,
@@ -208,8 +216,7 @@ class ExploredRun {
       const headsDueMs = Math.min(...heads.map(({ dueAtMs = Number.POSITIVE_INFINITY }) => dueAtMs));
       const dueAtMs = Math.min(headsDueMs, this.#callbacks.nextDueMs);
       if (sleeps && heads.some(({ status, timeoutAtMs }) => status === "PENDING" && dueAtMs >= timeoutAtMs)) {
-        this.#stuck =
-          "it waits for a callback or a function that never answers, or longer than an execution may take";
+        this.#stuck = "nobody answers what it waits for, or it waits longer than an execution may take";
         return;
       }
       if (sleeps && Number.isFinite(dueAtMs) && dueAtMs > next) {
@@ -242,8 +249,8 @@ class ExploredRun {
     if (!this.#hasRealWork()) return false;
     const startedMs = elapsedMs();
     while (this.#hasRealWork()) {
-      if (elapsedMs() - startedMs > REAL_WORK_MS) {
-        this.#stuck = `the body of a step has not ended within ${REAL_WORK_MS} ms of real time`;
+      if (elapsedMs() - startedMs > this.#options.stallLimitMs) {
+        this.#stuck = `a body has not ended within ${this.#options.stallLimitMs} ms of real time, which is the option stallLimitMs`;
         return false;
       }
       await nextTurn();
@@ -433,8 +440,11 @@ class ExploredRun {
     const number = (this.#callsByMethod.get(method) ?? 0) + 1;
     this.#callsByMethod.set(method, number);
     const call = `${method}#${number}`;
-    if (this.#calls.push(call) === MAX_CALLS) {
-      this.#stuck = `it goes round in circles: ${MAX_CALLS} calls to the store`;
+    this.#calls.push(call);
+    this.#cost += method === "load" ? 1 + this.#records / RECORDS_PER_CALL : 1;
+    if (this.#cost > this.#options.callLimit) {
+      this.#isCircle = true;
+      this.#stuck = `it goes round in circles: ${this.#calls.length} calls to the store, more than the option callLimit (${this.#options.callLimit}) with what they replayed`;
       for (const one of this.#processes) one.kill();
     }
     const fault = this.#options.schedule.find((scheduled) => scheduled.call === call);
@@ -478,16 +488,4 @@ function describeCall(method: string, args: readonly unknown[]): string {
   }
   if (method === "finish") return ` ${(args[0] as { status: string }).status}`;
   return "";
-}
-
-/** A store in which a lease has run out for whoever claims through it, once. */
-function early(store: ExecutionStore, leaseMs: number): ExecutionStore {
-  let aheadMs = leaseMs + 1;
-  const due: ExecutionStore["due"] = (nowMs, limit, names) => store.due(nowMs + aheadMs, limit, names);
-  const acquire: ExecutionStore["acquire"] = async (request) => {
-    const head = await store.acquire({ ...request, nowMs: request.nowMs + aheadMs });
-    if (head !== undefined) aheadMs = 0;
-    return head;
-  };
-  return storeWith(store, { due, acquire });
 }

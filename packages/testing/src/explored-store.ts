@@ -19,3 +19,15 @@ export function exploredPayloads(store: PayloadStore, inlineLimitBytes: number |
   if (inlineLimitBytes === undefined) return new Payloads({ store, contextResults: "rebuild" });
   return new Payloads({ store, inlineLimitBytes });
 }
+
+/** A store in which a lease has run out for whoever claims through it, once. */
+export function early(store: ExecutionStore, leaseMs: number): ExecutionStore {
+  let aheadMs = leaseMs + 1;
+  const due: ExecutionStore["due"] = (nowMs, limit, names) => store.due(nowMs + aheadMs, limit, names);
+  const acquire: ExecutionStore["acquire"] = async (request) => {
+    const head = await store.acquire({ ...request, nowMs: request.nowMs + aheadMs });
+    if (head !== undefined) aheadMs = 0;
+    return head;
+  };
+  return storeWith(store, { due, acquire });
+}

@@ -1,6 +1,7 @@
 /** Owns the refusal of options that a function of the kit does not know: a typing error must not weaken a test. */
 
 import { requireOptionNames, TidemarkError, valueText } from "@tidemark/protocol";
+import { STALL_LIMIT_MS } from "./endless.js";
 import { callbackNameOf, type RunFacts } from "./explored-facts.js";
 import type { CallbackAnswer } from "./explored-world.js";
 
@@ -15,11 +16,23 @@ export function requireKitOptions(
   requireOptionNames(options, names, refusal);
 }
 
+interface Limits {
+  readonly callLimit: number;
+  readonly stallLimitMs: number;
+}
+
+/** How far a run may go. */
+export function limitsOf({ callLimit = 10_000, stallLimitMs = STALL_LIMIT_MS }: Partial<Limits>): Limits {
+  return { callLimit, stallLimitMs };
+}
+
 /** What surrounds a handler in a run. A mistake there fails a step or a callback in every run alike, and is not seen. */
 interface Surrounding {
   readonly functions?: Readonly<Record<string, unknown>>;
   readonly steps?: Readonly<Record<string, unknown>>;
   readonly callbacks?: Readonly<Record<string, CallbackAnswer>>;
+  readonly callLimit?: number;
+  readonly stallLimitMs?: number;
 }
 
 /** @throws TidemarkError `TIDEMARK_EXPLORE_OPTIONS`. */
@@ -31,6 +44,9 @@ export function requireSurrounding(call: string, options: Surrounding): void {
       `${call}: ${field} is ${valueText(value)}; ${advice}`,
     );
   };
+  for (const [name, limit] of Object.entries(limitsOf(options))) {
+    if (typeof limit !== "number" || !(limit > 0)) refuse(name, limit, "pass a number above 0, or Infinity");
+  }
   for (const [name, standIn] of Object.entries(steps)) {
     if (typeof standIn !== "function") refuse(`steps.${name}`, standIn, "pass a function");
   }

@@ -10,6 +10,7 @@ import {
 } from "@tidemark/runtime";
 import { type DurableLambdaHandler, type Duration, durationSeconds, type LambdaContext } from "@tidemark/sdk";
 import { AwaitedPromise } from "./awaited-promise.js";
+import { STALL_LIMIT_MS } from "./endless.js";
 import { processNowMs } from "./event-loop.js";
 import { ExecutionTrack } from "./execution-track.js";
 import { asHandler, installHandlerTimers } from "./handler-timers.js";
@@ -50,6 +51,14 @@ export interface LocalDurableTestRunnerParameters extends LocalDurableTestRunner
   startTime?: Date;
   /** Tidemark: how long the execution may take, in its own time. Default: no limit. */
   timeout?: Duration;
+  /**
+   * Tidemark: the run fails when nothing has happened for so long while the test waits for it: no body has ended, no
+   * callback was answered, nothing was recorded. Real milliseconds above 0, `Infinity` for no limit. Default 4,000, less
+   * than the limit of a test in Jest. Of virtual time only.
+   */
+  stallLimitMs?: number;
+  /** Tidemark: the run fails when more updates have been recorded; a step makes two. Default 50,000. */
+  updateLimit?: number;
 }
 
 /** A function of its input, as Lambda calls it: with a promise, or with a callback as its third parameter. */
@@ -58,6 +67,8 @@ export type PlainFunction = (
   context: LambdaContext,
   callback: (error?: Error | string | null, result?: unknown) => void,
 ) => unknown;
+
+const UPDATE_LIMIT = 50_000;
 
 let environment: LocalDurableTestRunnerSetupParameters = { skipTime: true };
 
@@ -109,7 +120,7 @@ export class LocalDurableTestRunner<TResult = Untyped>
    * Runs the handler until its execution has ended, in whatever status.
    *
    * @throws TidemarkError `TIDEMARK_TEST_RUN` when a run is under way; `TIDEMARK_TEST_DEADLOCK` when the execution can
-   * never go on; `TIDEMARK_TEST_FUNCTION` when it invokes a function that is not registered; `TIDEMARK_INPUT`.
+   * never go on; `TIDEMARK_TEST_ENDLESS` when it does not; `TIDEMARK_TEST_FUNCTION` when it invokes a function that is not registered; `TIDEMARK_INPUT`.
    */
   run(params: InvokeRequest = {}): Promise<TestResult<TResult>> {
     if (this.#execution !== undefined) {
@@ -130,6 +141,8 @@ export class LocalDurableTestRunner<TResult = Untyped>
       checkpointDelayMs: this.#options.checkpointDelay ?? 0,
       hasFakeTimers: this.#options.fakeTimers === true,
       timeout: this.#options.timeout,
+      stallLimitMs: this.#options.stallLimitMs ?? STALL_LIMIT_MS,
+      updateLimit: this.#options.updateLimit ?? UPDATE_LIMIT,
     });
     this.#execution = execution;
     const uninstall = this.#options.fakeTimers === true ? installHandlerTimers() : () => {};
@@ -263,7 +276,13 @@ function plain(handler: PlainFunction): PlainHandler {
 }
 
 function checked<T extends Partial<LocalDurableTestRunnerParameters>>(options: T): T {
-  const { checkpointDelay } = options;
+  const { checkpointDelay, stallLimitMs = 1, updateLimit = 1 } = options;
+  if (typeof stallLimitMs !== "number" || !(stallLimitMs > 0)) {
+    throw config(`stallLimitMs is ${valueText(stallLimitMs)}; pass milliseconds above 0, or Infinity`);
+  }
+  if (typeof updateLimit !== "number" || !(updateLimit > 0)) {
+    throw config(`updateLimit is ${valueText(updateLimit)}; pass a number above 0, or Infinity`);
+  }
   if (checkpointDelay !== undefined && !(Number.isFinite(checkpointDelay) && checkpointDelay >= 0)) {
     throw config(`checkpointDelay is ${valueText(checkpointDelay)}; pass milliseconds of at least 0`);
   }

@@ -8,14 +8,16 @@
  * 3. Then time moves to the next due date, in order of due dates.
  * 4. Loose time (fake timers, delayed checkpoints, waits that are slept in process, `advanceTime`) may
  *    also move while invocations run, when the process has been quiet for some turns.
- * 5. When nothing is due and nobody can bring anything from outside, the run fails and says why.
+ * 5. When nothing is due and nobody can bring anything from outside, the run fails and says why; also when nothing
+ *    happens for long although something could, and when it goes on for ever.
  */
 
 import { type ExecutionHead, isSettled, isTerminal, type Operation, TidemarkError } from "@tidemark/protocol";
 import { type Clock, DurableClient, type RegisteredFunction, runExecution } from "@tidemark/runtime";
 import type { Duration } from "@tidemark/sdk";
 import { type ExecutionStore, MemoryStore } from "@tidemark/store";
-import { nextTurn } from "./event-loop.js";
+import { endless, stalled } from "./endless.js";
+import { afterRealMs, elapsedMs, nextTurn } from "./event-loop.js";
 import type { ExecutionTrack } from "./execution-track.js";
 import { FollowedLog } from "./followed-log.js";
 import { operationText } from "./operation-index.js";
@@ -31,6 +33,10 @@ interface LocalExecutionOptions {
   readonly checkpointDelayMs: number;
   /** Timers of handlers are on the clock, too. */
   readonly hasFakeTimers: boolean;
+  /** Real milliseconds in which nothing happens while the test waits for the run. Virtual time only. */
+  readonly stallLimitMs: number;
+  /** Updates that all executions may record. */
+  readonly updateLimit: number;
   /** Default: 366 days, which is the longest. */
   readonly timeout?: Duration | undefined;
 }
@@ -73,6 +79,8 @@ export class LocalExecution {
   #delayed = 0;
   /** Records that have been written, of all executions. */
   #records = 0;
+  /** When the last of them was written, in real time. */
+  #recordedAtMs = 0;
   /** Turns in which invocations that have just begun may replay: at most a few for each record. */
   #replayTurns = 0;
   #isRunAwaited = false;
@@ -224,7 +232,8 @@ export class LocalExecution {
   async #whileRunning(head: ExecutionHead, nextDueMs: number | undefined): Promise<void> {
     const clock = this.#virtual;
     if (clock === undefined) return this.#sleepUntil(nextDueMs);
-    if (!this.#isLoose() || !this.#isTestWaiting()) return this.#news.promise;
+    if (!this.#isTestWaiting()) return this.#news.promise;
+    if (!this.#isLoose()) return this.#newsInTime();
     const news = this.#news;
     await clock.quiet(this.#turnsToMove(), () => !news.isTold);
     // What woke up meanwhile may run a body.
@@ -238,7 +247,7 @@ export class LocalExecution {
     const target = this.#reachable(
       soonestMs !== undefined && soonestMs <= head.timeoutAtMs ? soonestMs : undefined,
     );
-    if (target === undefined) return this.#news.promise;
+    if (target === undefined) return this.#newsInTime();
     clock.moveTo(target);
     this.#mayBeWaking = true;
   }
@@ -301,11 +310,28 @@ export class LocalExecution {
     const isAskedFor = open.some(
       (operation) => operation.Type === "CALLBACK" && this.#track.isAskedFor(operation),
     );
-    if (mayBeAnswered || isAskedFor) return this.#news.promise;
+    if (mayBeAnswered) return this.#news.promise;
+    if (isAskedFor) return this.#newsInTime();
     throw new TidemarkError(
       "TIDEMARK_TEST_DEADLOCK",
       `the execution can never go on: nothing is due, and the test has no operation with which it could answer. Open are: ${open.map(waitsFor).join("; ") || "none"}`,
     );
+  }
+
+  /** A body does what it does in real time, and so does a test: but not for ever. */
+  #newsInTime(): Promise<void> {
+    const { stallLimitMs } = this.#options;
+    const sinceMs = elapsedMs();
+    let cancel = (): void => {};
+    const watch = (forMs: number): void => {
+      cancel = afterRealMs(forMs, () => {
+        const leftMs = Math.max(sinceMs, this.#recordedAtMs) + stallLimitMs - elapsedMs();
+        if (leftMs > 0) watch(leftMs);
+        else this.abort(stalled(stallLimitMs, this.#track.index.all()));
+      });
+    };
+    watch(stallLimitMs);
+    return this.#news.promise.finally(() => cancel());
   }
 
   #isLoose(): boolean {
@@ -335,9 +361,15 @@ export class LocalExecution {
       append: async (executionId, entry) => {
         if (this.#asleep.delete(executionId)) this.#tell();
         await this.#delayCheckpoint();
+        if (this.#records > this.#options.updateLimit) {
+          this.abort(endless(this.#options.updateLimit, this.#track.index.all()));
+          // The code waits for this answer for ever: its loop is over.
+          return new Promise(() => {});
+        }
         const answer = await store.append(executionId, entry);
         this.#virtual?.touch();
         this.#records += entry.records.length;
+        this.#recordedAtMs = elapsedMs();
         if (answer.appended && executionId === this.#log?.executionId) this.#log.append(entry);
         return answer;
       },

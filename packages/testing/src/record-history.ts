@@ -7,13 +7,13 @@ import { creatorOf, type ExploreOptions, type HandlerToExplore } from "./explore
 import type { RunFacts } from "./explored-facts.js";
 import { runSchedule } from "./explored-run.js";
 import { HistoryDivergedError } from "./history-diverged.js";
-import { requireFunctions, requireKitOptions, requireSurrounding } from "./kit-options.js";
+import { limitsOf, requireFunctions, requireKitOptions, requireSurrounding } from "./kit-options.js";
 import { replayHistory } from "./replay-history.js";
 
 /** What the handler runs with. */
 export type RecordOptions = Pick<
   ExploreOptions,
-  "input" | "functions" | "steps" | "callbacks" | "inlineLimitBytes"
+  "input" | "functions" | "steps" | "callbacks" | "inlineLimitBytes" | "callLimit" | "stallLimitMs"
 >;
 
 export interface GoldenOptions extends RecordOptions {
@@ -31,6 +31,8 @@ export const RECORD_NAMES: OptionNames<RecordOptions> = {
   steps: true,
   callbacks: true,
   inlineLimitBytes: true,
+  callLimit: true,
+  stallLimitMs: true,
 };
 
 const GOLDEN_NAMES: OptionNames<GoldenOptions> = {
@@ -79,12 +81,13 @@ export async function recordRun(
     bodyStarts: undefined,
     bodyDelayMs,
     keepsTimeline: false,
+    ...limitsOf(options),
   });
   requireFunctions("recordHistory", facts, options.functions ?? {});
   if (facts.stuck === undefined) return facts;
   throw new TidemarkError(
     "TIDEMARK_HISTORY_RECORD",
-    `the execution is ${facts.outcome.status} and does not end: ${facts.stuck}; answer its callbacks and give the functions that it invokes`,
+    `the execution is ${facts.outcome.status} and does not end: ${facts.stuck}. Answer it in callbacks or functions, give it a body in steps, or raise the limit`,
   );
 }
 
