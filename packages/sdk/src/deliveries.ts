@@ -22,8 +22,7 @@ export interface Delivery {
 
 interface Ranked {
   readonly delivery: Delivery;
-  /** Position in the log; backends that do not say it are followed by time. */
-  readonly order: number | undefined;
+  /** Backends that do not say the order are followed by time. */
   readonly timeMs: number;
   /** Of an operation: its own place in the state; of the end of a context: after its last descendant. */
   readonly position: number;
@@ -43,20 +42,22 @@ export function recordedDeliveries(
     if (operation.Type === "EXECUTION" || !isVisible(operation, find)) continue;
     if (operation.Type === "CALLBACK") {
       const timeMs = operation.StartTimestamp?.getTime() ?? 0;
-      ranked.push(rank({ operationId, kind: "start", isNew: false }, operation.StartOrder, timeMs, position));
+      const order = operation.StartOrder;
+      ranked.push(rank({ operationId, kind: "start", isNew: false, order }, timeMs, position));
     }
     if (isSettled(operation)) {
       const isNew = updatedIds.has(operationId);
       const end = lastBelow.get(operationId) ?? position;
-      ranked.push(rank({ operationId, kind: "settle", isNew }, operation.SettleOrder, endMs(operation), end));
+      const order = operation.SettleOrder;
+      ranked.push(rank({ operationId, kind: "settle", isNew, order }, endMs(operation), end));
     }
   }
   return ranked.sort(byOrder).map(({ delivery }) => delivery);
 }
 
-function rank(delivery: Delivery, order: number | undefined, timeMs: number, position: number): Ranked {
-  if (order !== undefined) return { delivery: { ...delivery, order }, order, timeMs, position };
-  return { delivery: { ...delivery, instantMs: timeMs }, order, timeMs, position };
+function rank(delivery: Delivery, timeMs: number, position: number): Ranked {
+  if (delivery.order !== undefined) return { delivery, timeMs, position };
+  return { delivery: { ...delivery, instantMs: timeMs }, timeMs, position };
 }
 
 /** For each context, the place just after its last descendant. */
@@ -80,7 +81,8 @@ function positionsBelow(operations: ReadonlyMap<string, Operation>): ReadonlyMap
 }
 
 function byOrder(a: Ranked, b: Ranked): number {
-  if (a.order !== undefined && b.order !== undefined) return a.order - b.order;
+  if (a.delivery.order !== undefined && b.delivery.order !== undefined)
+    return a.delivery.order - b.delivery.order;
   return (
     Number(a.delivery.isNew) - Number(b.delivery.isNew) ||
     a.timeMs - b.timeMs ||
