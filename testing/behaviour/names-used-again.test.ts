@@ -3,6 +3,7 @@
  * is as if the first had never been (invariants 2, 3, 7 and 8).
  */
 
+import { type ExecutionHead, exactExecutionId } from "@tidemark/protocol";
 import { DurableClient, Worker } from "@tidemark/runtime";
 import { type DurableContext, type DurableExecutionHandler, withDurableExecution } from "@tidemark/sdk";
 import {
@@ -12,7 +13,7 @@ import {
   Payloads,
   type StoredPayload,
 } from "@tidemark/store";
-import { VirtualClock } from "@tidemark/testing";
+import { storeWith, VirtualClock } from "@tidemark/testing";
 import { defer } from "./rig";
 
 /** Above the inline limit of these tests. */
@@ -229,6 +230,62 @@ describe("an execution that was invoked by one that is gone", () => {
 
     expect(await client.result("main.nightly")).toBe("run 1");
   });
+});
+
+describe("an invocation that stood still while what it invokes ran for another one, ended and was removed", () => {
+  it.each([
+    ["its caller goes on", false],
+    ["its caller is gone, too", true],
+  ])("does not start it again: %s", async (_which, isCallerGone) => {
+    const here = place();
+    const { clock, client, store } = here;
+    const thaws = defer();
+    const bodies: string[] = [];
+    const main: DurableExecutionHandler = async (_event, context) => {
+      const result = await context.invoke("child", {});
+      await context.wait({ hours: 1 });
+      return result;
+    };
+    const child: DurableExecutionHandler = async (_event, context) =>
+      context.step(async () => bodies.push("child"));
+    const frozen = await here.worker(main, { around: (inner) => freezing(inner, thaws.promise) });
+    await client.start("main", { name: "nightly" });
+    await here.settle();
+    const { entries = [], head } = (await store.load("main.nightly")) ?? {};
+    expect([entries.length, bodies]).toEqual([1, []]);
+    await here.worker(main, { child });
+    await clock.advanceTo(clock.nowMs() + 60_000);
+    expect(bodies).toEqual(["child"]);
+    const childId = `${exactExecutionId(head as ExecutionHead)}~1`;
+    expect(await client.purge(childId)).toBe(true);
+    if (isCallerGone) {
+      await client.stop("main.nightly");
+      expect(await client.purge("main.nightly")).toBe(true);
+    }
+
+    thaws.resolve();
+    await clock.advanceTo(clock.nowMs() + 7_200_000);
+
+    expect(bodies).toEqual(["child"]);
+    expect(await store.head(childId)).toBeUndefined();
+    if (!isCallerGone) expect(await client.result("main.nightly")).toBe(1);
+    await frozen.whenIdle();
+  });
+
+  /** It has what it has appended, but no answer to that, and renews nothing. */
+  function freezing(store: ExecutionStore, until: Promise<void>): ExecutionStore {
+    return storeWith(store, {
+      append: async (...request) => {
+        const answer = await store.append(...request);
+        await until;
+        return answer;
+      },
+      renew: async (...request) => {
+        await until;
+        return store.renew(...request);
+      },
+    });
+  }
 });
 
 describe("payloads of an execution that is gone", () => {

@@ -128,8 +128,8 @@ export class Invocation {
     try {
       await this.#run();
     } catch (error) {
-      if (!isUnreadLog(error)) throw error;
-      await this.#unread(error);
+      if (isUnreadLog(error)) await this.#unread(error);
+      else if (!isSuperseded(error)) throw error;
     }
     await Promise.race([this.#session.snapshots.saving, this.#abandoned]);
   }
@@ -178,8 +178,7 @@ export class Invocation {
       }
       output = invocationOutputOf(ended.returned, head.functionName);
     } catch (error) {
-      if (isDurableExecutionClientError(error) && (error as { code?: string }).code === "TIDEMARK_SUPERSEDED")
-        return;
+      if (isSuperseded(error)) return;
       return this.#failed(errorObjectOf(error), error);
     } finally {
       cancelTimeout();
@@ -390,6 +389,10 @@ export class Invocation {
   get #payloads(): Payloads {
     return this.#options.store.payloads ?? plainPayloads;
   }
+}
+
+function isSuperseded(error: unknown): boolean {
+  return isDurableExecutionClientError(error) && (error as { code?: string }).code === "TIDEMARK_SUPERSEDED";
 }
 
 /** When the next invocation may follow `count` barren ones. */

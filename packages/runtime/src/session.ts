@@ -233,7 +233,7 @@ export class Session implements DurableExecutionClient {
     const appended = await this.#append(records, nowMs, previous);
     if (appended === undefined) return { kind: "superseded" };
     this.#updatedIds = appended.map((operation) => operation.Id as string);
-    if (hasFailed) await this.#startChildren([...this.#state.openInvokes]);
+    if (hasFailed) await this.#startChildren([...this.#state.openInvokes], nowMs);
     return { kind: "ready" };
   }
 
@@ -272,7 +272,8 @@ export class Session implements DurableExecutionClient {
     // Code that is told of nothing begins no step body after the end.
     if (operations === undefined || this.#isClosed) throw superseded(this.executionId, this.epoch);
     if (updates.some(isInvoke)) {
-      await this.#startChildren(updates.filter(isInvoke).map((update) => update.Id as string));
+      const ids = updates.filter(isInvoke).map((update) => update.Id as string);
+      await this.#startChildren(ids, nowMs);
     }
     const known = this.#readsStandIns ? reader : this.#payloads;
     const Operations = known === undefined ? operations : await this.#withPayloads(known, operations);
@@ -485,12 +486,12 @@ export class Session implements DurableExecutionClient {
     return { entry: previous === undefined ? entry : { ...entry, barrier: { previous } }, transition };
   }
 
-  async #startChildren(operationIds: readonly string[]): Promise<void> {
-    const nowMs = this.#clock.nowMs();
+  async #startChildren(operationIds: readonly string[], heldAtMs: number): Promise<void> {
     const invokes = operationIds.flatMap((operationId) => {
       const details = this.#state.operations.get(operationId)?.ChainedInvokeDetails;
-      return details === undefined ? [] : [{ operationId, details, nowMs }];
+      return details === undefined ? [] : [{ operationId, details }];
     });
-    await startChildren(this.#store, this.#head, invokes);
+    const invoker = { store: this.#store, clock: this.#clock, parent: this.#head, heldAtMs };
+    await startChildren(invoker, invokes);
   }
 }
