@@ -26,7 +26,7 @@ export interface ExportedHistory {
   readonly format: typeof FORMAT;
   readonly version: number;
   readonly head: ExecutionHead;
-  /** The entries of the log in order, each as a store keeps it. */
+  /** The entries of the log in order, each as a store keeps it, with its `sequence`. */
   readonly entries: readonly object[];
 }
 
@@ -52,7 +52,10 @@ export async function exportHistory(
       ...(result === undefined ? {} : { result: await reader.read(result) }),
       ...(error === undefined ? {} : { error: await reader.readError(error) }),
     },
-    entries: read.map((entry) => JSON.parse(encodeEntry(entry)) as object),
+    entries: read.map((entry) => ({
+      sequence: entry.sequence,
+      ...(JSON.parse(encodeEntry(entry)) as object),
+    })),
   };
 }
 
@@ -83,7 +86,32 @@ export function importHistory(exported: unknown): Recorded {
       `head of the history is ${valueText(head).slice(0, MAX_SHOWN)}; it lacks executionId, functionName, startedAtMs or status, export the history again`,
     );
   }
-  return { head, entries: entries.map((entry, index) => decodeEntry(JSON.stringify(entry), index + 1)) };
+  const decoded = entries.map((entry, index) => decodeEntry(JSON.stringify(entry), index + 1));
+  requireOrder(entries, decoded);
+  return { head, entries: decoded };
+}
+
+/** Code must not be blamed for a history whose entries are not those of the log, one after the other. */
+function requireOrder(entries: readonly object[], decoded: readonly LogEntry[]): void {
+  const damaged = (problem: string): TidemarkError =>
+    new TidemarkError("TIDEMARK_HISTORY_FORMAT", `${problem}; the history has been altered, export it again`);
+  let epoch = 0;
+  for (const [index, entry] of decoded.entries()) {
+    // Earlier versions exported none.
+    const { sequence = entry.sequence } = entries[index] as { readonly sequence?: unknown };
+    if (sequence !== entry.sequence) {
+      throw damaged(
+        `entry ${entry.sequence} of the history says that it is entry ${valueText(sequence)}: entries are missing, doubled or in another order`,
+      );
+    }
+    // Only the newest invocation appends (invariant 2).
+    if (entry.epoch < epoch) {
+      throw damaged(
+        `entry ${entry.sequence} of the history is of invocation ${entry.epoch} and stands after one of invocation ${epoch}`,
+      );
+    }
+    ({ epoch } = entry);
+  }
 }
 
 async function readEntry(entry: LogEntry, reader: PayloadReader): Promise<LogEntry> {

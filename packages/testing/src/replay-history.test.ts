@@ -212,7 +212,7 @@ describe("replayHistory", () => {
     const twice = { ...history, entries: [history.entries[0] as object, ...history.entries] };
     await expect(replayHistory(handlerOf(recorded), twice)).rejects.toMatchObject({
       code: "TIDEMARK_HISTORY_FORMAT",
-      message: expect.stringContaining("entry 2 of the history does not fit those before it"),
+      message: expect.stringContaining("entry 2 of the history says that it is entry 1"),
     });
     const headless = { ...history, head: {} as never };
     await expect(replayHistory(handlerOf(recorded), headless)).rejects.toMatchObject({
@@ -222,6 +222,42 @@ describe("replayHistory", () => {
     const text = replayHistory(handlerOf(recorded), JSON.stringify(history) as never);
     const error = (await text.catch((refused: unknown) => refused)) as Error;
     expect(error.message.length).toBeLessThan(400);
+  });
+
+  it("tells a history whose entries are in another order from code that has changed", async () => {
+    const history = await recordHistory(
+      handlerOf(async (context) => {
+        await context.step("reserve", body("r-1"));
+        await context.step("charge", body("c-1"));
+        await context.wait({ hours: 1 });
+        return context.step("ship", body("shipped"));
+      }),
+    );
+    const damaged = async (entries: readonly object[]) => {
+      const replay = replayHistory(handlerOf(recorded), { ...history, entries });
+      const { code, message } = await replay.catch((error) => error);
+      return [code, message.split(";")[0]];
+    };
+    const [first, second, ...others] = history.entries as object[];
+    const order = "entries are missing, doubled or in another order";
+    expect(await damaged([second as object, first as object, ...others])).toEqual([
+      "TIDEMARK_HISTORY_FORMAT",
+      `entry 1 of the history says that it is entry 2: ${order}`,
+    ]);
+    expect(await damaged([first as object, ...others])).toEqual([
+      "TIDEMARK_HISTORY_FORMAT",
+      `entry 2 of the history says that it is entry 3: ${order}`,
+    ]);
+    // As earlier versions exported it.
+    const unnumbered = history.entries.map((entry) => ({ ...entry, sequence: undefined }));
+    expect(await damaged(unnumbered.toReversed())).toEqual(
+      [
+        "TIDEMARK_HISTORY_FORMAT",
+        `entry ${unnumbered.length} of the history is of invocation 1 and stands after one of invocation 2`,
+      ].map((text, at) =>
+        at === 0 ? text : expect.stringMatching(/is of invocation 1 and stands after one of invocation 2$/),
+      ),
+    );
   });
 
   it.each([
