@@ -9,7 +9,7 @@ import { canonicalJson } from "./canonical-json.js";
 import { creatorOf, type HandlerToExplore } from "./explore-crashes.js";
 import type { ExploredOutcome } from "./explored-facts.js";
 import { HistoryDivergedError } from "./history-diverged.js";
-import { NamesOfRuns, requireKitOptions } from "./kit-options.js";
+import { NamesOfRuns, requireKitOptions, requireSeed } from "./kit-options.js";
 import { RECORD_NAMES, type RecordOptions, recordRun } from "./record-history.js";
 import { cutsOf } from "./replay-cuts.js";
 import { type RecordedExecution, replayRecorded } from "./replay-history.js";
@@ -18,7 +18,7 @@ import { seededRandom } from "./virtual-clock.js";
 export interface DeterminismOptions extends RecordOptions {
   /** How many interleavings are run. Default 10. */
   readonly runs?: number;
-  /** Draws how long bodies take. Default 1. */
+  /** Draws how long bodies take. A whole number, default 1. */
   readonly seed?: number;
 }
 
@@ -61,6 +61,7 @@ export async function assertDeterministic(
 ): Promise<readonly DeterministicOutcome[]> {
   requireKitOptions("assertDeterministic", options, NAMES);
   const { runs = 10, seed = 1 } = options;
+  requireSeed("assertDeterministic", seed);
   if (!Number.isInteger(runs) || runs < 1) {
     throw new TidemarkError(
       "TIDEMARK_EXPLORE_OPTIONS",

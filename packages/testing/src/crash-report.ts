@@ -38,7 +38,8 @@ export class CrashExplorationError extends TidemarkError {
   readonly findings: readonly Finding[];
   readonly timeline: readonly TimelineEvent[];
 
-  constructor(facts: RunFacts, findings: readonly Finding[], input: unknown, tried: number) {
+  /** @param options those of the exploration. */
+  constructor(facts: RunFacts, findings: readonly Finding[], options: object, tried: number) {
     const schedule = formatSchedule(facts.schedule);
     super(
       "TIDEMARK_EXPLORE_FOUND",
@@ -50,7 +51,7 @@ export class CrashExplorationError extends TidemarkError {
         ...shortened(timelineLines(facts.timeline)),
         "",
         "See it again:",
-        `  await exploreCrashes(handler, { ${inputText(input)}, only: ${JSON.stringify(schedule)} });`,
+        ...repetition(options, schedule),
       ].join("\n"),
     );
     this.kind = (findings[0] as Finding).kind;
@@ -81,9 +82,36 @@ function shortened(lines: readonly string[]): readonly string[] {
   ];
 }
 
-const MAX_INPUT_LENGTH = 1000;
+/** They choose what `only` says. */
+const CHOOSING: ReadonlySet<string> = new Set(["kinds", "singles", "pairs", "seed"]);
 
-function inputText(input: unknown): string {
-  const text = JSON.stringify(input) ?? "undefined";
-  return text.length > MAX_INPUT_LENGTH ? "...options" : `input: ${text}`;
+const MAX_OPTION_LENGTH = 1000;
+
+/** The call that runs one schedule, with everything that a run depends on. */
+function repetition(options: object, schedule: string): readonly string[] {
+  const given = Object.entries(options).filter(
+    ([name, value]) => value !== undefined && name !== "only" && !CHOOSING.has(name),
+  );
+  const written = given.map(([name, value]) => [name, optionText(value)] as const);
+  const members = written.map(([name, text]) => (text === undefined ? name : `${name}: ${text}`));
+  const named = written.filter(([, text]) => text === undefined).map(([name]) => name);
+  return [
+    `  await exploreCrashes(handler, { ${[...members, `only: ${JSON.stringify(schedule)}`].join(", ")} });`,
+    ...(named.length === 0 ? [] : [`  // ${named.join(", ")}: as in the call that found it`]),
+  ];
+}
+
+/** `undefined` for what cannot be written down: functions, and what is long. */
+function optionText(value: unknown): string | undefined {
+  if (typeof value === "number") return String(value);
+  let isWritable = true;
+  try {
+    const text = JSON.stringify(value, (_key, member) => {
+      isWritable &&= typeof member !== "function";
+      return member;
+    });
+    return isWritable && text !== undefined && text.length <= MAX_OPTION_LENGTH ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -24,6 +24,7 @@ import {
   NamesOfRuns,
   requireFunctions,
   requireKitOptions,
+  requireSeed,
   requireSurrounding,
 } from "./kit-options.js";
 import { seededRandom } from "./virtual-clock.js";
@@ -52,7 +53,7 @@ export interface ExploreOptions {
   readonly singles?: number;
   /** How many schedules of two faults are run, each beginning with one of a single fault that was. Default 100. */
   readonly pairs?: number;
-  /** Draws the pairs. Default 1. */
+  /** Draws the pairs. A whole number, default 1. */
   readonly seed?: number;
   /** How long it takes until somebody takes over from a process that has died. Virtual milliseconds up to an hour, default 30,000. */
   readonly leaseMs?: number;
@@ -249,7 +250,7 @@ class Exploration {
       schedule.length === 0 && undisturbed.stuck !== undefined
         ? undisturbed
         : await this.#runOnce(schedule, true);
-    throw new CrashExplorationError(shown, findings, this.#options.input, this.#schedules);
+    throw new CrashExplorationError(shown, findings, this.#options, this.#schedules);
   }
 
   async #runOnce(schedule: Schedule, keepsTimeline = false): Promise<RunFacts> {
@@ -326,6 +327,7 @@ function checked(options: ExploreOptions): ExploreOptions {
   requireKitOptions("exploreCrashes", options, NAMES);
   requireSurrounding("exploreCrashes", options);
   const { kinds = CRASH_KINDS, singles = 0, pairs = 100, leaseMs = 30_000, only } = options;
+  requireSeed("exploreCrashes", options.seed);
   if (!Array.isArray(kinds) || kinds.length === 0)
     throw optionsError(`kinds is ${valueText(kinds)}; pass an array with some of ${CRASH_KINDS.join(", ")}`);
   const unknown = kinds.find((kind) => !CRASH_KINDS.includes(kind));

@@ -16,6 +16,15 @@ export function requireKitOptions(
   requireOptionNames(options, names, refusal);
 }
 
+/** One that is no whole number would draw what another one draws. @throws TidemarkError `TIDEMARK_EXPLORE_OPTIONS`. */
+export function requireSeed(call: string, seed: unknown): void {
+  if (seed === undefined || Number.isSafeInteger(seed)) return;
+  throw new TidemarkError(
+    "TIDEMARK_EXPLORE_OPTIONS",
+    `${call}: seed is ${valueText(seed)}; pass a whole number`,
+  );
+}
+
 interface Limits {
   readonly callLimit: number;
   readonly stallLimitMs: number;
