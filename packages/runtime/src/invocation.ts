@@ -21,7 +21,15 @@ import {
   requestId,
   TidemarkError,
 } from "@tidemark/protocol";
-import { asError, createDefaultLogger, errorObjectOf, type LambdaContext, reportThrown } from "@tidemark/sdk";
+import {
+  asError,
+  createDefaultLogger,
+  errorObjectOf,
+  type LambdaContext,
+  reportThrown,
+  runWatched,
+  type Thrown,
+} from "@tidemark/sdk";
 import { type ExecutionStore, isHeldBy, type Payloads, plainPayloads } from "@tidemark/store";
 import type { Clock } from "./clock.js";
 import { fenceOff } from "./fence.js";
@@ -216,8 +224,9 @@ export class Invocation {
     );
     if (!fn.durable) {
       const input = await this.#session.input();
-      const call = () => callPlain(fn.handler, input, context, (error) => this.#plainThrew(error, context));
-      return this.#isAbandoned ? NOT_CALLED : call();
+      const report = this.#plainReport(context);
+      const call = () => callPlain(fn.handler, input, context, report);
+      return this.#isAbandoned ? NOT_CALLED : runWatched(report, call);
     }
     const event = new DurableExecutionInvocationInputWithClient(
       {
@@ -232,13 +241,12 @@ export class Invocation {
   }
 
   /** As in a durable function: the record has no stack. */
-  #plainThrew(error: unknown, { awsRequestId }: LambdaContext): void {
+  #plainReport({ awsRequestId }: LambdaContext): (thrown: Thrown) => void {
     const { clock, head, onThrown } = this.#options;
     const arn = executionArn(head.functionName, this.executionId);
     const identity = { requestId: awsRequestId, executionArn: arn, tenantId: head.tenantId };
     const logger = createDefaultLogger({ ...identity, nowMs: () => clock.nowMs() });
-    const thrown = { error: asError(error), message: "the execution failed" };
-    reportThrown(thrown, { executionArn: arn, logger, onThrown });
+    return (thrown) => reportThrown(thrown, { executionArn: arn, logger, onThrown });
   }
 
   #mayBegin(): boolean {
@@ -408,7 +416,7 @@ async function callPlain(
   handler: PlainHandler,
   input: string | undefined,
   context: LambdaContext,
-  threw: (error: unknown) => void,
+  report: (thrown: Thrown) => void,
 ): Promise<DurableExecutionInvocationOutput> {
   try {
     const value = await handler((input === undefined ? {} : JSON.parse(input)) as never, context);
@@ -418,7 +426,7 @@ async function callPlain(
       ...(Result === undefined ? {} : { Result }),
     } as DurableExecutionInvocationOutput;
   } catch (error) {
-    threw(error);
+    report({ error: asError(error), message: "the execution failed" });
     return { Status: "FAILED", Error: errorObjectOf(error) } as DurableExecutionInvocationOutput;
   }
 }

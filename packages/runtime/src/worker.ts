@@ -23,6 +23,7 @@ import { Invocation, type RegisteredFunction } from "./invocation.js";
 import { type FunctionToRun, registeredFunction } from "./registration.js";
 import { requireStore } from "./require-store.js";
 import { drainOnSigterm } from "./sigterm.js";
+import { listenForRejections } from "./unhandled-rejections.js";
 import { uniqueId } from "./unique-id.js";
 import { isUnreadLog } from "./unread-log.js";
 
@@ -181,6 +182,7 @@ export class Worker {
     }
     // A stop has overtaken it.
     if (!isNewest()) return;
+    listenForRejections();
     this.#isRunning = true;
     this.#isHandingOver = false;
     this.#unsubscribe = this.#store.onChange((executionId) => this.#changed(executionId));

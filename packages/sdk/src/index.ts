@@ -166,7 +166,7 @@ export {
   type SerdesContext,
 } from "./serdes.js";
 export { type StepConfig, type StepFunc, StepSemantics } from "./step.js";
-export { reportThrown } from "./thrown.js";
+export { reportRejection, reportThrown, runWatched, type Thrown } from "./thrown.js";
 export { SDK_VERSION } from "./version.js";
 export type { WaitForConditionCheckFunc, WaitForConditionConfig } from "./wait-for-condition.js";
 export {

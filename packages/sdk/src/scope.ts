@@ -8,6 +8,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { operationId } from "@tidemark/protocol";
 import { type IdOf, positionItself } from "./recorded-ids.js";
+import type { Thrown } from "./thrown.js";
 
 interface ScopeOptions {
   readonly prefix?: string;
@@ -62,6 +63,8 @@ export class Scope {
 /** An invocation, as far as code in its place must know. */
 interface RunningInvocation {
   readonly hasEnded?: boolean;
+  /** Told of what its code throws. */
+  readonly onThrown?: ((thrown: Thrown) => void) | undefined;
 }
 
 /** What the code that is running belongs to. */

@@ -9,8 +9,9 @@
  */
 
 import type { ExecutionHostOptions, ThrownError } from "@tidemark/protocol";
+import { asError } from "./errors.js";
 import { type DurableLogger, warnOnConsole } from "./logger.js";
-import { runIn, runningIn } from "./scope.js";
+import { currentlyRunning, runIn, runningIn } from "./scope.js";
 
 /** Something that code of the user has thrown. */
 export interface Thrown {
@@ -64,6 +65,29 @@ export function reportThrown(thrown: Thrown, { executionArn, logger, onThrown }:
   else if (origin === error) {
     runIn(runningIn(operation, undefined, attempt), () => logger.warn(message, origin));
   }
+}
+
+/**
+ * Tells of a rejection that nobody handles, for a listener of `unhandledRejection`. False when it is not of code that
+ * runs for an execution, or nobody is told of what that throws: then it is to take its course.
+ */
+export function reportRejection(reason: unknown): boolean {
+  const onThrown = currentlyRunning()?.invocation.onThrown;
+  if (onThrown === undefined) return false;
+  onThrown({
+    error: asError(reason),
+    message: "a promise was rejected while nobody waited for it; await it, or catch what it rejects with",
+  });
+  return true;
+}
+
+/** Runs code without durable operations, so that rejections of it that nobody handles are told to `onThrown`. */
+export function runWatched<T>(onThrown: (thrown: Thrown) => void, run: () => T): T {
+  const invocation = { onThrown };
+  return runIn(
+    { scope: undefined, operationId: undefined, operationName: undefined, attempt: undefined, invocation },
+    run,
+  );
 }
 
 function nameOf({ name }: { readonly name: string | undefined }): { operationName?: string } {
