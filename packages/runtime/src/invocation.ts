@@ -37,7 +37,7 @@ import { invocationOutputOf } from "./invocation-output.js";
 import { lambdaContext } from "./lambda-context.js";
 import { Session } from "./session.js";
 import { isTooLarge } from "./session-errors.js";
-import { isUnreadLog, unreadLog, unreadSuspension } from "./unread-log.js";
+import { isReadableElsewhere, isUnreadLog, unreadLog, unreadSuspension } from "./unread-log.js";
 
 /** A wrapped handler, of this SDK or of AWS's. */
 export type DurableHandler = (
@@ -143,7 +143,7 @@ export class Invocation {
   }
 
   async #run(): Promise<void> {
-    const { store, head, maxBarrenInvocations } = this.#options;
+    const { store, head } = this.#options;
     if (this.#options.clock.nowMs() >= head.timeoutAtMs) return this.#timeOut();
     const loaded = await store.load(this.executionId);
     if (loaded === undefined || !isHeldBy(loaded.head, this.epoch)) return;
@@ -154,7 +154,8 @@ export class Invocation {
       case "nothing-new":
         return this.#suspend(opened.previous);
       case "barren":
-        if (opened.count >= maxBarrenInvocations) return this.#stopBarren(opened.count, opened.previous);
+        if (this.#mustStop(opened.count, opened.previous))
+          return this.#stopBarren(opened.count, opened.previous);
         return this.#suspendUntil(retryAtMs(opened.count, opened.previous), opened.previous);
       case "closed":
         // Abandoned before its barrier: it has not been, and how the last one ended still counts.
@@ -166,9 +167,13 @@ export class Invocation {
 
   /** The first failure is tried again at once; after that the wait grows, up to a limit of tries. */
   #mayInvoke(barrenCount: number, previous: InvocationEnd): boolean {
-    if (barrenCount >= this.#options.maxBarrenInvocations) return false;
+    if (this.#mustStop(barrenCount, previous)) return false;
     if (barrenCount < 2) return true;
     return retryAtMs(barrenCount, previous) <= this.#options.clock.nowMs();
+  }
+
+  #mustStop(barrenCount: number, { error }: InvocationEnd): boolean {
+    return barrenCount >= this.#options.maxBarrenInvocations && !isReadableElsewhere(error);
   }
 
   async #invoke(): Promise<void> {

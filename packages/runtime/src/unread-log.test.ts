@@ -2,7 +2,7 @@
 
 import { TidemarkError } from "@tidemark/protocol";
 import { type DurableExecutionHandler, withDurableExecution } from "@tidemark/sdk";
-import { type ExecutionStore, settleKey } from "@tidemark/store";
+import { aesGcmCodec, type ExecutionStore, localDataKeys, Payloads, settleKey } from "@tidemark/store";
 import { storeWith } from "@tidemark/testing";
 import { Fleet } from "../../../testing/kit/fleet";
 import { DurableClient } from "./client.js";
@@ -195,6 +195,40 @@ describe("an execution whose log cannot be read", () => {
 
     await expect(stopped).rejects.toThrow(expect.objectContaining({ code: "TIDEMARK_LOG_VERSION" }));
     expect((await fleet.client.describe(id)).status).toBe("PENDING");
+  });
+});
+
+describe("an execution with a payload that cannot be decoded", () => {
+  it("is not stopped for it, however often it is tried, and goes on where it can be", async () => {
+    const keys = localDataKeys({ current: "a", keys: { a: new Uint8Array(32) } });
+    const payloads = new Payloads({ codecs: [aesGcmCodec(keys)] });
+    const invokedAtSeconds: number[] = [];
+    const main = withDurableExecution(async (_event, context) => {
+      invokedAtSeconds.push(fleet.elapsedMs() / 1000);
+      const text = await context.step(async () => "secret");
+      await context.wait({ seconds: 10 });
+      return text;
+    });
+    const encrypting = storeWith(fleet.store, { payloads });
+    const first = await fleet.worker({ main }, { store: encrypting });
+    const id = await fleet.begin();
+    await fleet.stop(first);
+    const without = await fleet.worker(
+      { main },
+      { store: storeWith(fleet.store, { payloads: new Payloads() }) },
+    );
+    await fleet.advance(3_600_000);
+    const delays = delaysOf(invokedAtSeconds.slice(1));
+    expect(delays).toEqual([1, 1, 2, 4, 8, 16, 32, 64, 128, 256, ...Array(10).fill(300)]);
+    expect(await fleet.client.describe(id)).toMatchObject({
+      status: "PENDING",
+      failing: { ErrorType: "TIDEMARK_PAYLOAD_CODEC" },
+    });
+    await fleet.stop(without);
+    await fleet.worker({ main }, { store: encrypting });
+    await fleet.advance(300_000);
+
+    expect((await clientOf(encrypting).describe(id)).result).toBe("secret");
   });
 });
 

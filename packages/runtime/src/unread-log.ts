@@ -6,12 +6,18 @@
  * next one that does needs that.
  */
 
-import { type ExecutionHead, type InvocationEnd, TidemarkError } from "@tidemark/protocol";
+import { type ErrorObject, type ExecutionHead, type InvocationEnd, TidemarkError } from "@tidemark/protocol";
 
 const CODES: ReadonlySet<unknown> = new Set([
   "TIDEMARK_LOG_CORRUPT",
   "TIDEMARK_LOG_VERSION",
   "TIDEMARK_STORE_VERSION",
+]);
+
+const PAYLOAD_CODES: ReadonlySet<unknown> = new Set([
+  "TIDEMARK_PAYLOAD_CODEC",
+  "TIDEMARK_PAYLOAD_FORMAT",
+  "TIDEMARK_PAYLOAD_KEY",
 ]);
 
 /** Delays double from the first to the longest. */
@@ -28,6 +34,11 @@ interface UnreadInvocation {
 /** Whether something that was thrown says that a log, or what belongs to it, cannot be read by this version. */
 export function isUnreadLog(thrown: unknown): thrown is TidemarkError {
   return thrown instanceof TidemarkError && CODES.has(thrown.code);
+}
+
+/** Whether an invocation has failed for a payload that a process with other codecs, keys or version may be able to read. */
+export function isReadableElsewhere(error: ErrorObject | undefined): boolean {
+  return PAYLOAD_CODES.has(error?.ErrorType);
 }
 
 /** How to suspend the execution: until when, and what stands on its head. */
