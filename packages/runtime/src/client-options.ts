@@ -49,6 +49,8 @@ export interface ListOptions {
 export interface ResultOptions {
   /** How long to wait for the end. Milliseconds, default: for as long as it takes. */
   readonly timeoutMs?: number;
+  /** Ends the wait with the reason of the signal. The execution goes on. */
+  readonly signal?: AbortSignal;
 }
 
 export interface HistoryOptions {
@@ -76,7 +78,7 @@ interface OptionsOf {
 const NAMES: { readonly [Call in keyof OptionsOf]: OptionNames<OptionsOf[Call]> } = {
   DurableClient: { store: true, clock: true },
   start: { input: true, inputJson: true, name: true, timeout: true, retention: true },
-  result: { timeoutMs: true },
+  result: { timeoutMs: true, signal: true },
   history: { payloads: true, newestFirst: true, afterEventId: true, limit: true },
   list: {
     functionName: true,
@@ -99,7 +101,9 @@ export function requireClientOptions(call: keyof OptionsOf, options: unknown): v
 /** @throws TidemarkError `TIDEMARK_CLIENT_CONFIG` for a time that no clock comes to: the wait would have no end. */
 export function requireResultOptions(options: ResultOptions): void {
   requireClientOptions("result", options);
-  const { timeoutMs } = options;
+  const { timeoutMs, signal } = options;
+  if (signal !== undefined && typeof Object(signal).throwIfAborted !== "function")
+    throw callError("result", `signal is ${valueText(signal)}; pass the signal of an AbortController`);
   if (timeoutMs === undefined || (typeof timeoutMs === "number" && !Number.isNaN(timeoutMs))) return;
   throw callError(
     "result",

@@ -277,6 +277,24 @@ describe("result", () => {
     expect((await client.describe(id)).result).toBe("plain");
     expect(await client.result(id)).toBe("plain");
   });
+
+  it("ends with the reason of a signal, at once and later, and leaves the execution alone", async () => {
+    await fleet.worker(suspended);
+    const { executionId } = await client.start("main");
+    const controller = new AbortController();
+    const waiting = client.result(executionId, { signal: controller.signal });
+    const reason = new Error("nobody waits any more");
+    controller.abort(reason);
+
+    await expect(waiting).rejects.toBe(reason);
+    await expect(client.result(executionId, { signal: controller.signal })).rejects.toBe(reason);
+    await expect(client.result(executionId, { signal: controller as never })).rejects.toMatchObject({
+      code: "TIDEMARK_CLIENT_CONFIG",
+      message: expect.stringContaining("signal is "),
+    });
+    await fleet.advance(3_600_000);
+    expect((await client.describe(executionId)).status).toBe("SUCCEEDED");
+  });
 });
 
 describe("describe", () => {

@@ -29,11 +29,11 @@ import {
   ExecutionTrees,
   type ListRequest,
   type Payloads,
-  type PostResult,
   plainPayloads,
   settleKey,
   wholeLog,
 } from "@tidemark/store";
+import { callbackNotFound, requirePosted } from "./callback-refusals.js";
 import { inputText, isSameInput } from "./client-input.js";
 import {
   type DurableClientOptions,
@@ -158,15 +158,18 @@ export class DurableClient {
    *
    * @throws ExecutionFailedError when it failed, timed out or was stopped.
    * @throws TidemarkError `TIDEMARK_EXECUTION_NOT_FOUND`; `TIDEMARK_RESULT_TIMEOUT` after `timeoutMs`, if given;
-   * `TIDEMARK_CLIENT_CONFIG`.
+   * `TIDEMARK_CLIENT_CONFIG`; the reason of `signal`, when that is aborted.
    */
   async result<T = unknown>(executionId: string, options: ResultOptions = {}): Promise<T> {
     requireResultOptions(options);
+    const { signal } = options;
     let id = executionIdOf(executionId);
     const deadlineMs = this.#clock.nowMs() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
     for (;;) {
       const changed = this.#nextChange(id, deadlineMs);
+      signal?.addEventListener("abort", changed.cancel);
       try {
+        signal?.throwIfAborted();
         const head = await this.#head(id);
         // Should it be gone when we look again, another execution of its name has another end.
         id = exactExecutionId(head);
@@ -179,6 +182,7 @@ export class DurableClient {
         }
         await changed.promise;
       } finally {
+        signal?.removeEventListener("abort", changed.cancel);
         changed.cancel();
       }
     }
@@ -456,33 +460,6 @@ function resultOf<T>(head: ExecutionHead): T {
 function recordOf(error: ErrorObject | Error | string): ErrorObject {
   if (typeof error === "string") return { ErrorMessage: error };
   return error instanceof Error ? errorObjectOf(error) : errorObjectFrom(error, "error");
-}
-
-function requirePosted(callbackId: string, result: PostResult): void {
-  switch (result.kind) {
-    case "posted":
-      return;
-    case "unknown":
-      throw callbackNotFound(callbackId);
-    case "taken":
-      throw settled(callbackId, `it has an outcome already (${result.by.kind})`);
-    case "ended":
-      throw settled(callbackId, `its execution has ended as ${result.status}`);
-  }
-}
-
-function settled(callbackId: string, why: string): TidemarkError {
-  return new TidemarkError(
-    "TIDEMARK_CALLBACK_SETTLED",
-    `callback ${callbackId}: ${why}; the first outcome counts, drop this one`,
-  );
-}
-
-function callbackNotFound(callbackId: string): TidemarkError {
-  return new TidemarkError(
-    "TIDEMARK_CALLBACK_NOT_FOUND",
-    `callback ${callbackId} does not exist in this store; pass the id that the handler gave, to the store it runs on`,
-  );
 }
 
 function notFound(executionId: string): TidemarkError {
