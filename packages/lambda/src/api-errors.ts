@@ -1,6 +1,6 @@
 /** Owns what goes wrong with a request, in the words of the Lambda API: names, status codes and messages. */
 
-import { isDurableExecutionClientError } from "@tidemark/protocol";
+import { isDurableExecutionClientError, TidemarkError } from "@tidemark/protocol";
 
 /** Status codes of the errors that are answered with. Source: Lambda API, model of 2015-03-31. */
 const STATUS = {
@@ -68,12 +68,36 @@ export function apiErrorOf(thrown: unknown): ApiError {
   return new ApiError(MEANINGS[code as string] ?? "ServiceException", String(message ?? thrown), thrown);
 }
 
+/** What the server says of itself: the text of an error may name tables, paths and hosts, which are nobody's business. */
+export function hidden({ cause }: ApiError, requestId: string): ApiError {
+  const { code } = Object(cause) as { readonly code?: unknown };
+  const what = typeof code === "string" && code.startsWith("TIDEMARK_") ? code : "ServiceException";
+  return new ApiError(
+    "ServiceException",
+    `internal error ${what}; the log of the server has it under ${requestId}`,
+  );
+}
+
+/** The same for the log of the server, with everything. */
+export function reported(error: ApiError, request: Request, requestId: string): TidemarkError {
+  const { pathname } = new URL(request.url);
+  return new TidemarkError(
+    "TIDEMARK_API_REQUEST",
+    `request ${requestId} (${request.method} ${pathname}) could not be answered: ${error.message}; the caller was told this id and may ask again`,
+    { cause: error.cause ?? error },
+  );
+}
+
 /** The error as a response of the REST-JSON protocol. */
-export function errorResponse(error: ApiError): Response {
+export function errorResponse(error: ApiError, requestId?: string): Response {
   const isOwnFault = error.status >= 500;
   const body = { Type: isOwnFault ? "Service" : "User", Message: error.message, message: error.message };
   return Response.json(body, {
     status: error.status,
-    headers: { "x-amzn-ErrorType": error.name, "Content-Type": "application/json" },
+    headers: {
+      "x-amzn-ErrorType": error.name,
+      "Content-Type": "application/json",
+      ...(requestId === undefined ? {} : { "x-amzn-RequestId": requestId }),
+    },
   });
 }

@@ -83,11 +83,80 @@ it.each([
     const { NewExecutionState } = await ask();
     await rig.close();
 
-    expect(refused).toEqual({ name, message: "not now", status });
+    expect(refused).toEqual({
+      name,
+      message:
+        status === 500
+          ? expect.stringMatching(/^internal error ServiceException; the log of the server has it under \S+$/)
+          : "not now",
+      status,
+    });
     expect(NewExecutionState?.Operations).toMatchObject([{ Id: "1", Status: "SUCCEEDED" }]);
     expect(rig.errors).toHaveLength(status === 500 ? 1 : 0);
   },
 );
+
+it("the text of an internal error stays in the log of the server, under the id that the caller is told", async () => {
+  const secret = Object.assign(new Error("table orders-prod of account 123456789012 is not there"), {
+    code: "TIDEMARK_STORE_TABLE",
+  });
+  const store = storeWith(new MemoryStore(), { head: () => Promise.reject(secret) });
+  const rig = await startApi({ store });
+  const response = await fetch(`${rig.url}/2025-12-01/durable-executions/manual.one`);
+  const id = response.headers.get("x-amzn-requestid");
+  const body = await response.json();
+  await rig.close();
+
+  const Message = `internal error TIDEMARK_STORE_TABLE; the log of the server has it under ${id}`;
+  expect([response.status, response.headers.get("x-amzn-errortype"), body]).toEqual([
+    500,
+    "ServiceException",
+    { Type: "Service", Message, message: Message },
+  ]);
+  expect(id).toMatch(/^[0-9a-f-]{36}$/);
+  expect(rig.errors).toEqual([expect.objectContaining({ code: "TIDEMARK_API_REQUEST", cause: secret })]);
+  expect((rig.errors[0] as Error).message).toBe(
+    `request ${id} (GET /2025-12-01/durable-executions/manual.one) could not be answered: ${secret.message}; the caller was told this id and may ask again`,
+  );
+});
+
+it("nothing waits for an end whose caller has gone, and the execution goes on", async () => {
+  const memory = new MemoryStore();
+  const watched = { count: 0, none: () => {} };
+  const store = storeWith(memory, {
+    onChange(listener) {
+      watched.count += 1;
+      const unsubscribe = memory.onChange(listener);
+      return () => {
+        unsubscribe();
+        watched.count -= 1;
+        watched.none();
+      };
+    },
+  });
+  const rig = await startApi({ store });
+  const idle = watched.count;
+  const caller = new AbortController();
+  const call = fetch(`${rig.url}/2015-03-31/functions/manual/invocations`, {
+    method: "POST",
+    body: "{}",
+    signal: caller.signal,
+  }).catch((error: Error) => error.name);
+  const invocation = await rig.next();
+  const whileWaiting = watched.count;
+  const left = new Promise<void>((resolve) => {
+    watched.none = () => watched.count === idle && resolve();
+  });
+  caller.abort();
+  await left;
+  invocation.answer({ Status: "SUCCEEDED", Result: "1" });
+  const { DurableExecutionArn } = invocation.input;
+  const result = await new DurableClient({ store: memory }).result(DurableExecutionArn);
+  const aborted = await call;
+  await rig.close();
+
+  expect([idle < whileWaiting, aborted, result, rig.errors]).toEqual([true, "AbortError", 1, []]);
+});
 
 it("an invocation that another process has taken over records nothing more, and its answer does not count", async () => {
   const store = new MemoryStore();

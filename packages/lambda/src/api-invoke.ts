@@ -64,7 +64,8 @@ export async function invoke({
     "Content-Type": "application/json",
   };
   if (type === "Event") return new Response("", { status: 202, headers: answered });
-  return outcomeOf({ client, store, executionId: executionIdOf(executionArn), headers: answered });
+  const executionId = executionIdOf(executionArn);
+  return outcomeOf({ client, store, executionId, headers: answered, signal: request.signal });
 }
 
 async function start(
@@ -94,11 +95,13 @@ function inputOf(text: string): string | undefined {
 interface Waiting extends Pick<InvokeRequest, "client" | "store"> {
   readonly executionId: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
 }
 
-async function outcomeOf({ client, store, executionId, headers }: Waiting): Promise<Response> {
+async function outcomeOf({ client, store, executionId, headers, signal }: Waiting): Promise<Response> {
   try {
-    await client.result(executionId, { timeoutMs: MAX_WAIT_MS });
+    await client.result(executionId, { timeoutMs: MAX_WAIT_MS, signal });
     const { result = "null" } = await payloadsOf(store, executionId);
     return new Response(result, { headers });
   } catch (error) {

@@ -24,6 +24,9 @@ export interface ServedApi {
   close(): Promise<void>;
 }
 
+/** Of the first line and the headers. More than an id may have, so that one that is too long is told so. */
+const MAX_HEADER_BYTES = 64 * 1024;
+
 /**
  * Serves an API on a port. Plain HTTP: put TLS in front of it where others can reach it.
  *
@@ -42,7 +45,7 @@ export async function serveApi(
   const { host = "127.0.0.1" } = options;
   const port = wholeNumber("port", options.port ?? 0, 0);
   const maxBytes = wholeNumber("maxRequestBytes", options.maxRequestBytes ?? 8 * 1024 * 1024, 1);
-  const server = createServer((request, response) => {
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
     // A connection that breaks has nobody to tell.
     exchange(api, request, response, maxBytes).catch(() => response.destroy());
   });
@@ -59,11 +62,16 @@ async function exchange(
   response: ServerResponse,
   maxBytes: number,
 ): Promise<void> {
+  const gone = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort(new Error("the connection was closed before the answer"));
+  });
   const body = await bodyOf(request, maxBytes);
   const answer =
     body === undefined
       ? errorResponse(new ApiError("RequestTooLargeException", `the request has more than ${maxBytes} bytes`))
-      : await api.fetch(requestOf(request, body));
+      : await api.fetch(requestOf(request, body, gone.signal));
+  if (gone.signal.aborted) return;
   const bytes = Buffer.from(await answer.arrayBuffer());
   response.writeHead(answer.status, {
     ...Object.fromEntries(answer.headers),
@@ -83,7 +91,11 @@ async function bodyOf(request: IncomingMessage, maxBytes: number): Promise<Buffe
   return bytes > maxBytes ? undefined : Buffer.concat(chunks);
 }
 
-function requestOf({ method = "GET", url = "/", headers }: IncomingMessage, body: Buffer): Request {
+function requestOf(
+  { method = "GET", url = "/", headers }: IncomingMessage,
+  body: Buffer,
+  signal: AbortSignal,
+): Request {
   const given = new Headers();
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) given.set(name, Array.isArray(value) ? value.join(", ") : value);
@@ -92,6 +104,7 @@ function requestOf({ method = "GET", url = "/", headers }: IncomingMessage, body
   return new Request(new URL(url, "http://localhost"), {
     method,
     headers: given,
+    signal,
     ...(hasBody ? { body } : {}),
   });
 }

@@ -42,6 +42,25 @@ const ROUTES: readonly (readonly [method: string, path: RegExp, call: ApiCall])[
   ],
 ];
 
+/**
+ * UTF-8, for what becomes part of a store's keys. The service takes 1,024 characters; a sort key of DynamoDB has 1,024
+ * bytes with what stands before the id. Source: Lambda API, `DurableExecutionArn` and `CallbackId`; DynamoDB limits.
+ */
+const MAX_ID_BYTES = 960;
+/** UTF-8 of a text that names such an id in base 64. */
+const MAX_MARKER_BYTES = 1_400;
+
+/** The id that a path names, as the API calls it. Names of functions are only looked up. */
+function idFieldOf(call: ApiCall): string | undefined {
+  if (call === "Invoke" || call === "ListDurableExecutionsByFunction") return undefined;
+  return call.startsWith("SendDurableExecutionCallback") ? "CallbackId" : "DurableExecutionArn";
+}
+
+function requireLength(field: string, text: string, maxBytes: number): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxBytes) throw invalid(`${field} has ${bytes} bytes; at most ${maxBytes} are possible`);
+}
+
 /** @throws ApiError for a path that is none of the API's calls. */
 export function pathOf({ method, url }: Request): {
   readonly call: ApiCall;
@@ -51,17 +70,23 @@ export function pathOf({ method, url }: Request): {
 } {
   const { pathname, searchParams: query } = new URL(url);
   for (const [routeMethod, path, call] of ROUTES) {
-    const subject = method === routeMethod ? path.exec(pathname)?.[1] : undefined;
-    if (subject !== undefined) return { call, subject: decoded(subject), query };
+    const encoded = method === routeMethod ? path.exec(pathname)?.[1] : undefined;
+    if (encoded === undefined) continue;
+    const subject = decoded(encoded);
+    const field = idFieldOf(call);
+    if (field !== undefined) requireLength(field, subject, MAX_ID_BYTES);
+    requireLength("Marker", query.get("Marker") ?? "", MAX_MARKER_BYTES);
+    return { call, subject, query };
   }
-  throw new ApiError("ResourceNotFoundException", `${method} ${pathname} is not a call that is served here`);
+  const path = pathname.slice(0, MAX_ID_BYTES);
+  throw new ApiError("ResourceNotFoundException", `${method} ${path} is not a call that is served here`);
 }
 
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw invalid(`${JSON.stringify(text)} in the path is not encoded as a URI`);
+    throw invalid(`${JSON.stringify(text.slice(0, MAX_ID_BYTES))} in the path is not encoded as a URI`);
   }
 }
 

@@ -209,6 +209,27 @@ describe("the server", () => {
     expect(refused).toMatchObject({ name: "RequestTooLargeException", status: 413 });
   });
 
+  it.each([
+    ["DurableExecutionArn", "GET", (id: string) => `/2025-12-01/durable-executions/${id}`],
+    ["DurableExecutionArn", "POST", (id: string) => `/2025-12-01/durable-executions/${id}/stop`],
+    ["CallbackId", "POST", (id: string) => `/2025-12-01/durable-execution-callbacks/${id}/succeed`],
+    ["Marker", "GET", (id: string) => `/2025-12-01/functions/manual/durable-executions?Marker=${id}`],
+  ])("refuses an id that no store could look for: %s in %s", async (field, method, path) => {
+    for (const id of ["x".repeat(1_500), encodeURIComponent("ä".repeat(3_000))]) {
+      const response = await fetch(`${rig.url}${path(id)}`, { method });
+      const bytes = Buffer.byteLength(decodeURIComponent(id));
+
+      expect([response.status, response.headers.get("x-amzn-errortype"), await response.json()]).toEqual([
+        400,
+        "InvalidParameterValueException",
+        expect.objectContaining({
+          message: `${field} has ${bytes} bytes; at most ${field === "Marker" ? 1_400 : 960} are possible`,
+        }),
+      ]);
+    }
+    expect(rig.errors).toEqual([]);
+  });
+
   it("says that it does not serve other calls", async () => {
     const response = await fetch(`${rig.url}/2015-03-31/functions`);
 

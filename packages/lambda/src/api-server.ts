@@ -6,6 +6,7 @@
  * does not know is refused as stale, which is what it is when the process that knew it has gone.
  */
 
+import { randomUUID } from "node:crypto";
 import {
   type DurableExecutionInvocationInputWithClient,
   executionIdOf,
@@ -28,7 +29,7 @@ import {
 } from "@tidemark/runtime";
 import type { Duration } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
-import { ApiError, apiErrorOf, errorResponse, invalidToken } from "./api-errors.js";
+import { ApiError, apiErrorOf, errorResponse, hidden, invalidToken, reported } from "./api-errors.js";
 import { functionNameOf, functionNotFound, isRegistered } from "./api-functions.js";
 import { type Answered, type CheckpointRequest, isRepeated, ServedInvocation } from "./api-invocation.js";
 import { invoke } from "./api-invoke.js";
@@ -67,7 +68,7 @@ export interface DurableApiOptions {
   readonly maxBarrenInvocations?: number | undefined;
   /** How long `stop` waits for functions that run. Milliseconds, default 10,000. */
   readonly drainMs?: number | undefined;
-  /** Told of what can be reported to nobody else. Default: `console.error`. */
+  /** Told of what can be reported to nobody else, and why a request was answered with status 500. Default: `console.error`. */
   readonly onError?: ((error: unknown) => void) | undefined;
   /** As in `WorkerOptions`, for functions that run in this process. */
   readonly onThrown?: ((thrown: ThrownError) => void) | undefined;
@@ -179,8 +180,11 @@ class ApiServer implements DurableApi {
       return await this.#answer(request);
     } catch (thrown) {
       const error = apiErrorOf(thrown);
-      if (error.status >= 500) this.#report(thrown);
-      return errorResponse(error);
+      if (error.status < 500) return errorResponse(error);
+      const requestId = randomUUID();
+      // Who has gone gets no answer, and nothing is wrong.
+      if (thrown !== request.signal.reason) this.#report(reported(error, request, requestId));
+      return errorResponse(hidden(error, requestId), requestId);
     }
   }
 
