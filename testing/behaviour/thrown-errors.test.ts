@@ -36,9 +36,7 @@ function lines(): Line[] {
   return written.map((line) => {
     const { level, message, stackTrace, operationName, attempt } = JSON.parse(line);
     const thrownBy = / at (?:async )?(\w+) \(.*thrown-errors\.test\.ts/.exec(stackTrace.join("\n"))?.[1];
-    // What follows is the error as `util.format` shows it.
-    const [text] = message.split(` ${stackTrace[0]}\n`);
-    return { text: `${level} ${text}`, thrownBy, operation: operationName, attempt };
+    return { text: `${level} ${message}`, thrownBy, operation: operationName, attempt };
   });
 }
 
@@ -178,7 +176,7 @@ describe("what a handler throws is logged with its stack", () => {
       { text: 'WARN context "map-item-0" failed: RangeError: no card', thrownBy: "chargeCard" },
       // The result of the batch is read from its record, so that its errors have no stack: the line above has it.
       {
-        text: expect.stringContaining("ERROR the execution failed: ChildContextError: no card ["),
+        text: "ERROR the execution failed: ChildContextError: no card",
         thrownBy: undefined,
       },
     ]);
@@ -205,7 +203,7 @@ describe("what a handler throws is logged with its stack", () => {
         timestamp: expect.any(String),
         level: "ERROR",
         executionArn: expect.stringContaining("function:plain"),
-        message: expect.stringContaining("the execution failed: RangeError: no card"),
+        message: "the execution failed: RangeError: no card",
         errorType: "RangeError",
         errorMessage: "no card",
         stackTrace: expect.arrayContaining([
@@ -213,6 +211,35 @@ describe("what a handler throws is logged with its stack", () => {
         ]),
       },
     ]);
+  });
+
+  it("once, with its causes and its properties", async () => {
+    class PaymentError extends Error {
+      readonly orderId = "o-1";
+    }
+    await run((context) =>
+      context.step(
+        "charge",
+        async () => {
+          try {
+            chargeCard();
+          } catch (cause) {
+            throw new PaymentError("not paid", { cause });
+          }
+        },
+        once,
+      ),
+    );
+
+    const [line = ""] = written;
+    const { message, stackTrace, errorType } = JSON.parse(line);
+    expect([message, errorType]).toEqual([
+      'Step "charge" failed in attempt 1: Error: not paid',
+      "PaymentError",
+    ]);
+    expect(stackTrace[0]).toContain("not paid");
+    expect(stackTrace.join("\n")).toMatch(/orderId: 'o-1'.*\[cause\]: RangeError: no card.* at chargeCard /s);
+    expect(line.match(/ at chargeCard /g)).toHaveLength(1);
   });
 
   it("to nobody but onThrown, where it is given, and what that throws changes nothing", async () => {

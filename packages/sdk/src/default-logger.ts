@@ -135,7 +135,29 @@ function singleLine(fields: Record<string, unknown>, message: unknown): string {
   return line ?? JSON.stringify({ ...fields, message: format([message]) });
 }
 
+/**
+ * An error whose text the message has already: it is shown once, in the fields. The AWS runtime shows one that is logged
+ * beside a text twice, in `message` and in `stackTrace`; lines of the code keep that, and those of the SDK need not.
+ */
+export class ErrorOfLine {
+  readonly error: Error;
+
+  constructor(error: Error) {
+    this.error = error;
+  }
+
+  /** With its causes and its own properties, which are not in its stack. */
+  fields(): Record<string, unknown> {
+    return { ...describeError(this.error), stackTrace: format([this.error]).split("\n") };
+  }
+}
+
 function formattedLine(fields: Record<string, unknown>, params: readonly unknown[]): string {
+  const last = params.at(-1);
+  if (last instanceof ErrorOfLine) {
+    const line = { ...fields, message: format(params.slice(0, -1)) };
+    return JSON.stringify({ ...line, ...attempted(() => last.fields()) });
+  }
   const line = { ...fields, message: params.length === 0 ? "" : format(params) };
   return attempted(() => JSON.stringify({ ...line, ...errorFields(params) })) ?? JSON.stringify(line);
 }

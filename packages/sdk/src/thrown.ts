@@ -9,6 +9,7 @@
  */
 
 import type { ExecutionHostOptions, ThrownError } from "@tidemark/protocol";
+import { ErrorOfLine } from "./default-logger.js";
 import { asError } from "./errors.js";
 import { type DurableLogger, warnOnConsole } from "./logger.js";
 import { currentlyRunning, runIn, runningIn } from "./scope.js";
@@ -60,10 +61,10 @@ export function reportThrown(thrown: Thrown, { executionArn, logger, onThrown }:
     };
     return tell(onThrown, told);
   }
-  if (operation === undefined) logger.error(message, origin);
+  if (operation === undefined) logger.error(message, new ErrorOfLine(origin));
   // What a context passes on has been told where it was thrown.
   else if (origin === error) {
-    runIn(runningIn(operation, undefined, attempt), () => logger.warn(message, origin));
+    runIn(runningIn(operation, undefined, attempt), () => logger.warn(message, new ErrorOfLine(origin)));
   }
 }
 
