@@ -3,8 +3,10 @@
 import { withDurableExecution } from "@tidemark/sdk";
 import type { ExecutionStore } from "@tidemark/store";
 import { storeWith } from "@tidemark/testing";
+import { defer } from "../../../testing/behaviour/rig";
 import { Fleet } from "../../../testing/kit/fleet";
 import { DurableClient } from "./client.js";
+import type { DurableHandler } from "./invocation.js";
 
 const DAY_MS = 86_400_000;
 
@@ -314,6 +316,26 @@ describe("describe", () => {
       invocations: 0,
       input: { n: 1 },
     });
+  });
+
+  it("shows why one is tried again, until it runs again", async () => {
+    const gate = defer();
+    let runs = 0;
+    const flaky: DurableHandler = async (_event, _context) => {
+      if (++runs === 2) await gate.promise;
+      throw new RangeError("no disk");
+    };
+    await fleet.worker({ main: flaky });
+    const id = await fleet.begin();
+    const failing = { ErrorType: "RangeError", ErrorMessage: "no disk" };
+    expect(await client.describe(id)).toMatchObject({ status: "PENDING", failing });
+    expect((await client.list()).executions).toMatchObject([{ failing }]);
+    await fleet.advance(1000);
+
+    const described = await client.describe(id);
+    expect(described.status).toBe("RUNNING");
+    expect(described).not.toHaveProperty("failing");
+    gate.resolve();
   });
 
   it("shows when one that waits is looked at again, and what has come of one that has ended", async () => {

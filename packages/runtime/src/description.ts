@@ -7,7 +7,6 @@ import {
   exactExecutionId,
   executionArn,
   isStandIn,
-  isTerminal,
   parseExecutionId,
   parseStandIn,
 } from "@tidemark/protocol";
@@ -35,8 +34,8 @@ export interface ExecutionDescription {
   readonly result?: unknown;
   readonly error?: ErrorObject;
   /**
-   * What keeps it from going on, while it has not ended: how its last invocation failed, or why its log cannot be read.
-   * It is tried again at `dueAt`.
+   * Why it is tried again at `dueAt`, while it is `PENDING`: how its last invocation failed, or that its log could not be
+   * read.
    */
   readonly failing?: ErrorObject;
   /** In lists: payloads that are kept elsewhere or encoded, in place of `input` and `result`. */
@@ -72,7 +71,7 @@ export function describe(head: ExecutionHead): ExecutionDescription {
 }
 
 function failingOf({ status, lastInvocation }: ExecutionHead): Pick<ExecutionDescription, "failing"> {
-  if (isTerminal(status) || lastInvocation === undefined) return {};
+  if (status !== "PENDING" || lastInvocation === undefined) return {};
   const failing =
     lastInvocation.unread?.error ?? (wasHandedOver(lastInvocation) ? undefined : lastInvocation.error);
   return failing === undefined ? {} : { failing };
