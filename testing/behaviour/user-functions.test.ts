@@ -124,6 +124,22 @@ describe("what a function throws is the outcome of its operation", () => {
       thrown: "boom",
     });
   });
+
+  it.each([
+    [undefined, "errorMapper gave undefined; return an error, not a promise of one"],
+    [
+      Promise.resolve(new Error("later")),
+      "errorMapper gave a promise; return an error, not a promise of one",
+    ],
+  ])("errorMapper that gives %p and no error", async (given, message) => {
+    const errorMapper = (() => given) as never;
+    for (const virtualContext of [false, true]) {
+      const seen = await outcomeOf((context) =>
+        context.runInChildContext(rejects, { errorMapper, virtualContext }),
+      );
+      expect(seen).toEqual({ thrown: message });
+    }
+  });
 });
 
 describe("values that are not promises are taken as they are", () => {

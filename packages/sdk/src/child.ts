@@ -10,6 +10,8 @@ import {
   isOverBytes,
   MAX_INLINE_PAYLOAD_BYTES,
   type Operation,
+  TidemarkError,
+  valueText,
 } from "@tidemark/protocol";
 import { isRebuilt } from "./deliveries.js";
 import type { DurableContext } from "./durable-context.js";
@@ -19,6 +21,7 @@ import {
   ChildContextError,
   DurableOperationError,
   errorObjectOf,
+  isError,
   NonDeterministicExecutionError,
   SerdesFailedError,
 } from "./errors.js";
@@ -334,7 +337,10 @@ async function afterSiblings<T>(engine: EndingInvocation, scope: Scope, fn: () =
 /** The error that is thrown; a mapper that throws has chosen what it throws. */
 function mapped(error: DurableOperationError, mapper: (error: DurableOperationError) => Error): Error {
   try {
-    return mapper(error);
+    const given: unknown = mapper(error);
+    if (isError(given)) return given;
+    const message = `errorMapper gave ${valueText(given)}; return an error, not a promise of one`;
+    return new TidemarkError("TIDEMARK_DECISION", message, { cause: error });
   } catch (thrown) {
     return asError(thrown);
   }

@@ -408,7 +408,7 @@ function nearestErrorData(thrown: unknown): string | undefined {
 }
 
 /** Also an error of another realm, which is not an instance of this one's `Error`. */
-function isError(value: unknown): value is Error {
+export function isError(value: unknown): value is Error {
   return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
 }
 
