@@ -77,6 +77,46 @@ test("a process that begins other numbers at once follows the log", async () => 
   expect(seen).toEqual([seen[0], seen[0]]);
 });
 
+test("an answer that comes while items begin waits until their code is idle", async () => {
+  const { live, replayed } = await (await rigOf({ first: 1, later: 1 })).twice(async (context) => {
+    let ended = 0;
+    const [batch] = await Promise.all([
+      context.map("map", numbers(5), async (child, item) => {
+        const atBegin = ended;
+        // The store's answer is here before these are over.
+        for (let hop = 0; hop < 1_000; hop++) await null;
+        await child.step(`item ${item} after ${ended}`, async () => item);
+        return { counts: [atBegin, ended], large };
+      }),
+      context
+        .step("beside", async () => {})
+        .then(() => {
+          ended += 1;
+        }),
+    ]);
+    return batch.getResults().map(({ counts }) => counts);
+  });
+  expect(replayed).toEqual(live);
+  expect(live).toEqual([0, 0, 1, 1, 1].map((atBegin) => [atBegin, 1]));
+});
+
+test("a namer that throws at an item of a later group fails the batch, and not the invocation", async () => {
+  const rig = await rigOf({ first: 2, later: 1 });
+  let begun = 0;
+  const { live, replayed } = await rig.twice(async (context) => {
+    const batch = context.map("map", numbers(5), async (child) => child.step(async () => (begun += 1)), {
+      itemNamer: (_item, index) => {
+        if (index === 3) throw new Error(`item ${index} has no name`);
+        return `item-${index}`;
+      },
+    });
+    return batch.catch((error: Error) => `${error.name}: ${error.message}`);
+  });
+  expect(live).toBe("ChildContextError: item 3 has no name");
+  expect(replayed).toBe(live);
+  expect(begun).toBeLessThanOrEqual(3);
+});
+
 test("items that have not begun when the batch ends early are not in its result, live and on replay", async () => {
   const { live, replayed } = await (await rigOf({ first: 2, later: 1 })).twice(async (context) => {
     const batch = await context.map("map", numbers(50), async (child, item) => child.step(async () => item), {

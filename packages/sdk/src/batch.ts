@@ -145,10 +145,15 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     });
   }
 
-  /** Ends the batch if its rule says so, else starts what may start. What the user's rule throws fails the batch. */
+  /** Ends the batch if its rule says so, else starts what may start. */
   #goOn(): boolean {
+    return this.#orFail(() => !this.#completeIfDone() && this.#fill(undefined));
+  }
+
+  /** What the user's rule or namer throws fails the batch. */
+  #orFail(proceed: () => boolean): boolean {
     try {
-      return !this.#completeIfDone() && this.#fill(undefined);
+      return proceed();
     } catch (error) {
       this.#isComplete = true;
       this.#fail(error);
@@ -193,7 +198,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     this.#awaitsTurn = true;
     engine.beginLater(record, (startedAfter) => {
       this.#awaitsTurn = false;
-      if (this.#scope.isLive()) this.#asInContext(() => this.#fill(startedAfter));
+      if (this.#scope.isLive()) this.#asInContext(() => this.#orFail(() => this.#fill(startedAfter)));
     });
     return true;
   }

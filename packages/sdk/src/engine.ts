@@ -458,8 +458,8 @@ export class Engine {
       this.pauseFor(this.observer.changed(changed)).catch((error: unknown) => this.fail(error));
     }
     this.#idleTurns = 0;
-    // The code is idle: it waited for this. No need for another turn.
-    this.#turn();
+    // The code is idle: it waited for this. But items that began meanwhile have their microtasks to run, and a turn to come.
+    if (!this.#isTurnScheduled) this.#turn();
   }
 
   #record(operation: Operation): void {
