@@ -148,6 +148,14 @@ function leafOps(calm: boolean): fc.Arbitrary<Op>[] {
 
 const combine = fc.constantFrom<Combine>("all", "allSettled", "any", "race");
 
+/** Code that has microtasks to run before it does anything: an answer that comes meanwhile must not come between. */
+function begunSlowly(block: fc.Arbitrary<Block>): fc.Arbitrary<Block> {
+  const slowly = fc
+    .tuple(fc.integer({ min: 1, max: 60 }), block)
+    .map(([count, { stmts, gives }]): Block => ({ stmts: [{ do: "ticks", count }, ...stmts], gives }));
+  return fc.oneof(block, slowly);
+}
+
 function opOf(calm: boolean, depth: number, width: number): fc.Arbitrary<Op> {
   const leaves = leafOps(calm);
   if (depth <= 0) return fc.oneof(...leaves);
@@ -171,7 +179,7 @@ function opOf(calm: boolean, depth: number, width: number): fc.Arbitrary<Op> {
     serdes: rarely,
     itemSerdes: rarely,
     summarizes: often,
-    items: fc.array(block, { maxLength: 4 }),
+    items: fc.array(begunSlowly(block), { maxLength: 4 }),
   });
   const combined = fc.record({
     op: fc.constant("combine" as const),
@@ -262,7 +270,7 @@ export function programs(size: Size, kind: "calm" | "wild" | "both" = "both"): f
       root: blockOf(calm, size.depth, size.width).map((block) => ({ ...block, gives: "value" as const })),
       inlineWaitMs: fc.constantFrom(0, 0, 0, 3000),
       plugin: calm ? fc.constantFrom("none", "none", "all", "some") : fc.constantFrom("none", "none", "all"),
-      itemsAtOnce: fc.constantFrom(undefined, undefined, 1, 2),
+      itemsAtOnce: fc.constantFrom(undefined, 1, 2, "others" as const),
     });
   if (kind !== "both") return of(kind === "calm");
   return fc.oneof({ arbitrary: of(false), weight: 2 }, { arbitrary: of(true), weight: 1 });

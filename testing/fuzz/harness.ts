@@ -5,8 +5,15 @@
  * `STUCK_MS` of it is stuck.
  */
 
-import { type ExecutionHead, exactExecutionId, type LogEntry, type PayloadReader } from "@tidemark/protocol";
+import {
+  type ExecutionHead,
+  exactExecutionId,
+  executionIdOf,
+  type LogEntry,
+  type PayloadReader,
+} from "@tidemark/protocol";
 import { DurableClient, type PlainHandler, Worker } from "@tidemark/runtime";
+import type { DurableLambdaHandler } from "@tidemark/sdk";
 import {
   type ExecutionStore,
   type LoadedExecution,
@@ -96,6 +103,12 @@ export interface RunFacts {
 }
 
 const LEASE_MS = 30_000;
+/** Items that begin at once, and in each turn after. */
+const NUMBERS_OF_PROCESSES = [
+  [1, 2],
+  [4, 1],
+  [2, 1],
+] as const;
 const STUCK_MS = 60 * 60 * 1000;
 /** A run that makes more calls goes round in circles, without time moving. */
 const MAX_CALLS = 20_000;
@@ -111,6 +124,29 @@ function memoryStore(choice: PayloadChoice | undefined, clock: VirtualClock): Me
   if (choice === undefined) return new MemoryStore();
   const objects = new MemoryPayloadStore({ nowMs: () => clock.nowMs() });
   return new MemoryStore({ payloads: new Payloads({ store: objects, ...choice }) });
+}
+
+function beginningItems(
+  handler: DurableLambdaHandler,
+  atOnce: Program["itemsAtOnce"],
+  processId: number,
+  world: World,
+): DurableLambdaHandler {
+  if (atOnce === undefined) return handler;
+  const of = (first: number, later: number): DurableLambdaHandler =>
+    fewAtOnce(handler, { first, later }, (executionArn) => recordsItems(world, processId, executionArn));
+  if (atOnce !== "others") return of(atOnce, atOnce);
+  return of(...(NUMBERS_OF_PROCESSES[processId % NUMBERS_OF_PROCESSES.length] as readonly [number, number]));
+}
+
+/** A request is sent: once it is answered, the items that have begun by now are known to be recorded. */
+function recordsItems({ traces }: World, processId: number, executionArn: string): () => void {
+  const executionId = executionIdOf(executionArn);
+  const trace = traces.findLast((each) => each.processId === processId && each.executionId === executionId);
+  const begun = [...(trace?.unrecorded ?? [])];
+  return () => {
+    for (const path of begun) trace?.unrecorded.delete(path);
+  };
 }
 
 class Run {
@@ -133,6 +169,7 @@ class Run {
     this.#store = options.store ?? memoryStore(options.payloads, clock);
     this.#client = new DurableClient({ store: watchedStore(this.#store, clock).store, clock });
     this.#world = new World(clock, this.#client);
+    this.#world.hasGroups = options.program.itemsAtOnce !== undefined;
     this.#world.lastProgressMs = clock.nowMs();
   }
 
@@ -237,14 +274,10 @@ class Run {
     const hasPlugin = program.plugin === "all" || (program.plugin === "some" && id % 2 === 0);
     const plugins = hasPlugin ? [slowPlugin(this.#world, process)] : [];
     const handler = programHandler(this.#world, process, plugins);
-    const { itemsAtOnce } = program;
     const worker = new Worker({
       store: faultStore(this.#store, process, this.#hooks()),
       functions: {
-        [FUNCTIONS.program]:
-          itemsAtOnce === undefined
-            ? handler
-            : fewAtOnce(handler, { first: itemsAtOnce, later: itemsAtOnce }),
+        [FUNCTIONS.program]: beginningItems(handler, program.itemsAtOnce, id, this.#world),
         [FUNCTIONS.plain]: { handler: plainHandler(this.#world, process) as PlainHandler, durable: false },
       },
       clock: process.clock,

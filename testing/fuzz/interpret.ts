@@ -58,6 +58,7 @@ export function programHandler(
       requestId: context.lambdaContext.awsRequestId,
       processId: process.id,
       entered: new Set(),
+      unrecorded: new Set(),
       events: [],
     };
     world.traces.push(trace);

@@ -18,7 +18,7 @@ import type { RunFacts } from "./harness";
 import { isSettledStatus, type ModelLog } from "./log-model";
 import { FUNCTIONS } from "./operations";
 import { hasGap } from "./program";
-import { pathOfName, type Trace } from "./world";
+import { pathOfName, type Trace, type TraceEvent } from "./world";
 
 export interface Checked {
   readonly facts: RunFacts;
@@ -230,11 +230,12 @@ function epochOf({ requestId }: Trace): number {
 
 /**
  * What `later` shows otherwise, in the contexts whose code ran in both. Either may have been cut
- * short, unless they are to be equal.
+ * short, unless they are to be equal. Nothing depends on an item of which no record says that it has begun.
  */
 function differences(earlier: Trace, later: Trace, areEqual: boolean): string[] {
-  const seen = earlier.events.filter(({ scope }) => later.entered.has(scope));
-  const again = later.events.filter(({ scope }) => earlier.entered.has(scope));
+  const isKept = ({ scope }: TraceEvent): boolean => !isIn(scope, earlier.unrecorded);
+  const seen = earlier.events.filter(({ scope }) => later.entered.has(scope)).filter(isKept);
+  const again = later.events.filter(({ scope }) => earlier.entered.has(scope)).filter(isKept);
   const length = areEqual ? Math.max(seen.length, again.length) : Math.min(seen.length, again.length);
   for (let index = 0; index < length; index++) {
     if (seen[index]?.text === again[index]?.text) continue;
@@ -244,6 +245,10 @@ function differences(earlier: Trace, later: Trace, areEqual: boolean): string[] 
     ];
   }
   return [];
+}
+
+function isIn(scope: string, items: ReadonlySet<string>): boolean {
+  return [...items].some((item) => scope === item || scope.startsWith(`${item}/`));
 }
 
 /** What was seen, in any order. Of an invocation that was cut short nothing can be said. */

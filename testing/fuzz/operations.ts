@@ -256,7 +256,10 @@ function performBatch(
   const runItem = async (context: DurableContext, index: number): Promise<unknown> => {
     const block = op.items[index] as BatchOp["items"][number];
     const itemPath = `${path}[${index}]`;
-    if (!op.flat) return runContext({ ...rest, context }, block, itemPath, shared);
+    if (!op.flat) {
+      if (place.world.hasGroups === true) place.trace.unrecorded.add(itemPath);
+      return runContext({ ...rest, context }, block, itemPath, shared);
+    }
     place.trace.entered.add(path);
     await runBlock({ ...rest, context, shared: batchShared }, block, itemPath);
     return resultOf(block.gives, itemPath, []);

@@ -178,8 +178,11 @@ export interface Program {
    * awaits begins later with one, so `some` is for calm programs.
    */
   readonly plugin?: "none" | "all" | "some" | undefined;
-  /** How many items of a batch begin in one turn. Default: as many as the SDK begins, which is more than there are. */
-  readonly itemsAtOnce?: number | undefined;
+  /**
+   * How many items of a batch begin in one turn; `others`: each process begins other numbers than the one before it.
+   * Default: as many as the SDK begins, which is more than there are.
+   */
+  readonly itemsAtOnce?: number | "others" | undefined;
 }
 
 /** True when `test` holds for any operation of the program, invoked ones included. */

@@ -29,6 +29,8 @@ export interface Trace {
   readonly processId: number;
   /** Contexts whose code ran, by path. */
   readonly entered: Set<string>;
+  /** Items among them that began in no request that has been answered, as far as the process knows. */
+  readonly unrecorded: Set<string>;
   readonly events: TraceEvent[];
 }
 
@@ -57,6 +59,8 @@ export interface Wish {
 export interface ProgramWorld {
   readonly clock: { touch(): void };
   readonly traces: Trace[];
+  /** Items of a batch begin in groups: one that is not recorded may begin elsewhere the next time. */
+  readonly hasGroups?: boolean;
   /** Somebody outside has learned of a callback. */
   learn(callbackId: string, path: string, actions: readonly CallbackAction[]): void;
   /** How often the callback's id has been handed over, this time included. */
@@ -88,6 +92,7 @@ export class World implements ProgramWorld {
   readonly traces: Trace[] = [];
   readonly receptions: Reception[] = [];
   readonly finishes = new Map<string, number>();
+  hasGroups = false;
   /** The end of all time: nothing is done any more. */
   isOver = false;
   readonly #client: DurableClient;

@@ -10,13 +10,25 @@ import type { DurableLambdaHandler } from "@tidemark/sdk";
 
 export type ItemsAtOnce = NonNullable<ExecutionHostOptions["itemsAtOnce"]>;
 
-export function fewAtOnce(handler: DurableLambdaHandler, itemsAtOnce: ItemsAtOnce): DurableLambdaHandler {
+/** Told of a request that is sent; what it gives is called once the request has been answered. */
+export type OnSent = (executionArn: string) => () => void;
+
+export function fewAtOnce(
+  handler: DurableLambdaHandler,
+  itemsAtOnce: ItemsAtOnce,
+  onSent?: OnSent,
+): DurableLambdaHandler {
   const begun: DurableLambdaHandler = (event, context) => {
     if (!DurableExecutionInvocationInputWithClient.isInstance(event))
       throw new Error("no client in the event");
     const { durableExecutionClient: inner } = event;
     const client: DurableExecutionClient = {
-      checkpoint: (request) => inner.checkpoint(request),
+      checkpoint: async (request) => {
+        const answered = onSent?.(request.DurableExecutionArn as string);
+        const answer = await inner.checkpoint(request);
+        answered?.();
+        return answer;
+      },
       getExecutionState: (request) => inner.getExecutionState(request),
       hostOptions: { ...inner.hostOptions, itemsAtOnce },
     };
