@@ -43,7 +43,7 @@ const LATER_MS = 26 * 60 * 60 * 1000;
  * can show what no other one shows. Logs of several runs that are the same up to a cut are replayed once up to there.
  *
  * It costs, for each run, the run itself and three replays of the whole log, and one more for each cut: before each
- * context (child, branch, item) that ends, and where an operation is overtaken by another one's outcome. 200 steps after
+ * context (child, branch, item, `waitForCallback`) that ends, and where an operation is overtaken by another one's outcome. 200 steps after
  * one another take no cut, 200 child contexts after one another 200.
  *
  * @returns the different ends that the runs had. A handler that races may rightly have several.

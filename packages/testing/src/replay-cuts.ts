@@ -3,7 +3,7 @@
  *
  * A replay of a prefix does what the replay of a longer one does up to there, with two exceptions:
  *
- * 1. Code of a context that has ended does not run. So the longest prefix in which it is still open is a cut:
+ * 1. Code of a context that has ended does not run, and callbacks in it are not waited for. So the longest prefix in which it is still open is a cut:
  *    just before its end.
  * 2. An operation that is under way has to be asked for with the outcomes of the prefix alone, while a longer one has
  *    more of them. So the entry with its start is a cut, if an outcome of another operation comes before its own.
@@ -59,8 +59,7 @@ export function cutsOf({ head, entries }: RecordedExecution, intern: Intern): re
       outcomes = intern(`${outcomes} ${timeless(operation)}`);
       unasked.delete(id);
       if (isSettled(operation)) underWay.delete(id);
-      const isOfUser = operation.Type === "CONTEXT" && operation.SubType !== "WaitForCallback";
-      if (isOfUser && (contexts.get(id)?.startedAt ?? count) < count)
+      if (operation.Type === "CONTEXT" && (contexts.get(id)?.startedAt ?? count) < count)
         cuts.set(before, keys[before - 1] as string);
       const above = ancestorsOf(operation, contexts);
       for (const [other, startedAt] of unasked) {
