@@ -23,7 +23,8 @@ export function hasTypes({ parserServices }: SourceCode): boolean {
 export function typeOf(node: ESTree.Node, sourceCode: SourceCode): Type | undefined {
   const { program, esTreeNodeToTSNodeMap } = sourceCode.parserServices as TypedServices;
   if (program == null || esTreeNodeToTSNodeMap === undefined) return undefined;
-  return program.getTypeChecker().getTypeAtLocation(esTreeNodeToTSNodeMap.get(node));
+  const mapped = esTreeNodeToTSNodeMap.get(node);
+  return mapped === undefined ? undefined : program.getTypeChecker().getTypeAtLocation(mapped);
 }
 
 /** What every operation returns, in either SDK. */
