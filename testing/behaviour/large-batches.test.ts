@@ -1,6 +1,9 @@
 /** Items beyond a number begin in turns of their own, and a replay begins each where it began live. */
 
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { LogEntry } from "@tidemark/protocol";
 import { CompletionConfig, type DurableContext, NestingType } from "@tidemark/sdk";
+import { MemoryStore } from "@tidemark/store";
 import { fewAtOnce, type ItemsAtOnce } from "../kit/few-at-once";
 import { createRig, type Rig } from "./rig";
 
@@ -60,6 +63,89 @@ test.each<[string, ItemsAtOnce]>([
   expect(replayed).toEqual(live);
   // It would be no test if all had begun before the first step ended.
   expect(new Set((live as number[][]).map(([atBegin]) => atBegin)).size).toBeGreaterThan(1);
+});
+
+/** Items without operations, beside what `next` awaits: all that is recorded of them is how they began and ended. */
+async function bareItemsBeside(
+  context: DurableContext,
+  next: (round: number) => Promise<unknown>,
+): Promise<unknown> {
+  let ended = 0;
+  const beside = async (): Promise<void> => {
+    for (let round = 0; round < 4; round++) {
+      await next(round);
+      ended += 1;
+    }
+  };
+  const [batch] = await Promise.all([
+    context.map("map", numbers(12), async () => ({ atBegin: ended, large })),
+    beside(),
+  ]);
+  return batch.getResults().map(({ atBegin }) => atBegin);
+}
+
+test.each<[string, (context: DurableContext) => Promise<unknown>]>([
+  ["steps", (context) => bareItemsBeside(context, (round) => context.step(`${round}`, async () => round))],
+  ["slow steps", (context) => bareItemsBeside(context, (round) => context.step(`${round}`, turns))],
+  ["new callbacks", (context) => bareItemsBeside(context, (round) => context.createCallback(`${round}`))],
+])(
+  "items that end as soon as they begin are where they were on replay, beside %s",
+  async (_what, operate) => {
+    const { live, replayed } = await (await rigOf({ first: 1, later: 1 })).twice(operate);
+    expect(replayed).toEqual(live);
+    expect(new Set(live as number[]).size).toBeGreaterThan(1);
+  },
+);
+
+/** A body that takes some turns of the event loop. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Its answers take some turns of the event loop. */
+class SlowStore extends MemoryStore {
+  override async append(executionId: string, entry: LogEntry): ReturnType<MemoryStore["append"]> {
+    await turns();
+    return super.append(executionId, entry);
+  }
+}
+
+test("one request is on its way at a time, while groups begin and bodies end", async () => {
+  let open = 0;
+  let most = 0;
+  const onSent = () => {
+    open += 1;
+    most = Math.max(most, open);
+    return () => {
+      open -= 1;
+    };
+  };
+  const rig = await createRig({
+    store: new SlowStore(),
+    around: (handler) => fewAtOnce(handler, { first: 1, later: 2 }, onSent),
+  });
+  const ending = await rig.run(async (_event, context) => {
+    const batch = await context.map("map", numbers(9), (child, item) => child.step(async () => item));
+    return batch.getResults();
+  });
+  expect(ending).toEqual({ status: "SUCCEEDED", result: numbers(9) });
+  expect([open, most]).toEqual([0, 1]);
+});
+
+test("items of later groups run in the async context of the code that asked for the batch", async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const seen: unknown[] = [];
+  const rig = await rigOf({ first: 1, later: 1 });
+  await rig.run(async (_event, context) => {
+    // The turns go on from those of other code.
+    await context.step("before", async () => {});
+    await storage.run("asked here", () =>
+      context.map(numbers(5), async () => {
+        seen.push(storage.getStore());
+      }),
+    );
+  });
+  expect(seen).toEqual(numbers(5).map(() => "asked here"));
 });
 
 test("a process that begins other numbers at once follows the log", async () => {
