@@ -3,8 +3,11 @@
 import { isSettled, type Operation, TidemarkError } from "@tidemark/protocol";
 import { operationText } from "./operation-index.js";
 
-/** How long nothing may happen. */
+/** How long nothing may happen: less than the limit of a test in Jest, which would say nothing of what is missing. */
 export const STALL_LIMIT_MS = 4_000;
+
+/** The same while code of a handler runs in the runner: what it does may be real, and take its time. */
+export const CODE_LIMIT_MS = 60_000;
 
 const MAX_LISTED = 5;
 

@@ -10,7 +10,6 @@ import {
 } from "@tidemark/runtime";
 import { type DurableLambdaHandler, type Duration, durationSeconds, type LambdaContext } from "@tidemark/sdk";
 import { AwaitedPromise } from "./awaited-promise.js";
-import { STALL_LIMIT_MS } from "./endless.js";
 import { processNowMs } from "./event-loop.js";
 import { ExecutionTrack } from "./execution-track.js";
 import { asHandler, installHandlerTimers } from "./handler-timers.js";
@@ -53,8 +52,8 @@ export interface LocalDurableTestRunnerParameters extends LocalDurableTestRunner
   timeout?: Duration;
   /**
    * Tidemark: the run fails when nothing has happened for so long while the test waits for it: no body has ended, no
-   * callback was answered, nothing was recorded. Real milliseconds above 0, `Infinity` for no limit. Default 4,000, less
-   * than the limit of a test in Jest. Of virtual time only.
+   * callback was answered, nothing was recorded. Real milliseconds above 0, `Infinity` for no limit. Default 60,000 while
+   * code of a handler runs, else 4,000, less than the limit of a test in Jest. Of virtual time only.
    */
   stallLimitMs?: number;
   /** Tidemark: the run fails when more updates have been recorded; a step makes two. Default 50,000. */
@@ -141,7 +140,7 @@ export class LocalDurableTestRunner<TResult = Untyped>
       checkpointDelayMs: this.#options.checkpointDelay ?? 0,
       hasFakeTimers: this.#options.fakeTimers === true,
       timeout: this.#options.timeout,
-      stallLimitMs: this.#options.stallLimitMs ?? STALL_LIMIT_MS,
+      stallLimitMs: this.#options.stallLimitMs,
       updateLimit: this.#options.updateLimit ?? UPDATE_LIMIT,
     });
     this.#execution = execution;

@@ -16,7 +16,7 @@ import { type ExecutionHead, isSettled, isTerminal, type Operation, TidemarkErro
 import { type Clock, DurableClient, type RegisteredFunction, runExecution } from "@tidemark/runtime";
 import type { Duration } from "@tidemark/sdk";
 import { type ExecutionStore, MemoryStore } from "@tidemark/store";
-import { endless, stalled } from "./endless.js";
+import { CODE_LIMIT_MS, endless, STALL_LIMIT_MS, stalled } from "./endless.js";
 import { afterRealMs, elapsedMs, nextTurn } from "./event-loop.js";
 import type { ExecutionTrack } from "./execution-track.js";
 import { FollowedLog } from "./followed-log.js";
@@ -33,8 +33,8 @@ interface LocalExecutionOptions {
   readonly checkpointDelayMs: number;
   /** Timers of handlers are on the clock, too. */
   readonly hasFakeTimers: boolean;
-  /** Real milliseconds in which nothing happens while the test waits for the run. Virtual time only. */
-  readonly stallLimitMs: number;
+  /** Real milliseconds in which nothing happens while the test waits for the run. Virtual time only. Default: see `endless.ts`. */
+  readonly stallLimitMs: number | undefined;
   /** Updates that all executions may record. */
   readonly updateLimit: number;
   /** Default: 366 days, which is the longest. */
@@ -320,17 +320,17 @@ export class LocalExecution {
 
   /** A body does what it does in real time, and so does a test: but not for ever. */
   #newsInTime(): Promise<void> {
-    const { stallLimitMs } = this.#options;
+    const limitMs = this.#options.stallLimitMs ?? (this.#active.size > 0 ? CODE_LIMIT_MS : STALL_LIMIT_MS);
     const sinceMs = elapsedMs();
     let cancel = (): void => {};
     const watch = (forMs: number): void => {
       cancel = afterRealMs(forMs, () => {
-        const leftMs = Math.max(sinceMs, this.#recordedAtMs) + stallLimitMs - elapsedMs();
+        const leftMs = Math.max(sinceMs, this.#recordedAtMs) + limitMs - elapsedMs();
         if (leftMs > 0) watch(leftMs);
-        else this.abort(stalled(stallLimitMs, this.#track.index.all()));
+        else this.abort(stalled(limitMs, this.#track.index.all()));
       });
     };
-    watch(stallLimitMs);
+    watch(limitMs);
     return this.#news.promise.finally(() => cancel());
   }
 
