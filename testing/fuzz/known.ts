@@ -22,6 +22,11 @@ export const KNOWN_BUGS: readonly KnownBug[] = [
     avoids: (program) =>
       hasOp(program.root, (op) => op.op === "child" && op.virtual) ? { ...program, plugin: "none" } : program,
   },
+  {
+    // The same of a context that is rebuilt, and code beside it that awaits nothing durable (program 604 of seed 91, depth
+    // 3). Rare enough to leave the programs in.
+    id: "hooks-reorder-rebuilt-context",
+  },
 ];
 
 export function isKnown({ invariant, what }: Violation): boolean {
