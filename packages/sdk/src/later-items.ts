@@ -42,14 +42,16 @@ export class LaterItems {
   }
 
   /** True if a group began before the code was given the outcome at `order`; without one, if any is left. */
-  hasRecordedBefore(order = Number.POSITIVE_INFINITY): boolean {
-    return this.#recorded.some(({ startedAfter }) => startedAfter < order);
+  hasRecordedBefore(order?: number): boolean {
+    // Asked for every outcome, and mostly there are none.
+    return this.#recorded.length > 0 && this.#recorded.some((group) => beganBefore(group, order));
   }
 
   /** Of the groups that began before the outcome at `order`, the one that began first. */
-  takeRecordedBefore(order = Number.POSITIVE_INFINITY): BeginItems | undefined {
+  takeRecordedBefore(order?: number): BeginItems | undefined {
+    if (this.#recorded.length === 0) return undefined;
     const [next] = this.#recorded
-      .filter(({ startedAfter }) => startedAfter < order)
+      .filter((group) => beganBefore(group, order))
       .sort((a, b) => a.startOrder - b.startOrder);
     if (next !== undefined) this.#recorded = this.#recorded.filter((group) => group !== next);
     return next?.begin;
@@ -63,4 +65,8 @@ export class LaterItems {
     this.#recorded = [];
     this.#unrecorded = [];
   }
+}
+
+function beganBefore({ startedAfter }: Recorded, order = Number.POSITIVE_INFINITY): boolean {
+  return startedAfter < order;
 }
