@@ -64,7 +64,7 @@ class Draft {
   readonly #state: ExecutionState;
   readonly #ceilingMs: number;
   /** Operations in the order of their last record; one that changes again leaves a hole. */
-  readonly #changed: (Operation | undefined)[] = [];
+  #changed: (Operation | undefined)[] = [];
   #hasHoles = false;
   /** Where each operation is among them; made for the second one, as most entries are about one. */
   #places: Map<string, number> | undefined;
@@ -300,7 +300,9 @@ class Draft {
       this.#hasHoles = true;
     }
     this.#places?.set(id, this.#changed.length);
-    this.#changed.push(operation);
+    // An empty list that is pushed to gets room for seventeen.
+    if (this.#changed.length === 0) this.#changed = [operation];
+    else this.#changed.push(operation);
   }
 
   /** Invariant 13: at least the time of the record before, at most the time of the checkpoint. */

@@ -20,8 +20,8 @@ export interface Delivery {
   readonly instantMs?: number;
 }
 
-interface Ranked {
-  readonly delivery: Delivery;
+/** One object for each delivery: a long log has many. */
+interface Ranked extends Delivery {
   /** Backends that do not say the order are followed by time. */
   readonly timeMs: number;
   /** Of an operation: its own place in the state; of the end of a context: after its last descendant. */
@@ -37,27 +37,29 @@ export function recordedDeliveries(
   const lastBelow = positionsBelow(operations);
   const find = (id: string): Operation | undefined => operations.get(id);
   let position = 0;
-  for (const [operationId, operation] of operations) {
+  for (const operation of operations.values()) {
     position += 1;
     if (operation.Type === "EXECUTION" || !isVisible(operation, find)) continue;
+    const operationId = operation.Id as string;
     if (operation.Type === "CALLBACK") {
-      const timeMs = operation.StartTimestamp?.getTime() ?? 0;
-      const order = operation.StartOrder;
-      ranked.push(rank({ operationId, kind: "start", isNew: false, order }, timeMs, position));
+      const { StartOrder: order, StartTimestamp } = operation;
+      const timeMs = StartTimestamp?.getTime() ?? 0;
+      ranked.push(rank({ operationId, kind: "start", isNew: false, order, timeMs, position }));
     }
     if (isSettled(operation)) {
       const isNew = updatedIds.has(operationId);
+      const { SettleOrder: order } = operation;
       const end = lastBelow.get(operationId) ?? position;
-      const order = operation.SettleOrder;
-      ranked.push(rank({ operationId, kind: "settle", isNew, order }, endMs(operation), end));
+      ranked.push(
+        rank({ operationId, kind: "settle", isNew, order, timeMs: endMs(operation), position: end }),
+      );
     }
   }
-  return ranked.sort(byOrder).map(({ delivery }) => delivery);
+  return ranked.sort(byOrder);
 }
 
-function rank(delivery: Delivery, timeMs: number, position: number): Ranked {
-  if (delivery.order !== undefined) return { delivery, timeMs, position };
-  return { delivery: { ...delivery, instantMs: timeMs }, timeMs, position };
+function rank(ranked: Ranked): Ranked {
+  return ranked.order === undefined ? { ...ranked, instantMs: ranked.timeMs } : ranked;
 }
 
 /** For each context, the place just after its last descendant. */
@@ -81,13 +83,12 @@ function positionsBelow(operations: ReadonlyMap<string, Operation>): ReadonlyMap
 }
 
 function byOrder(a: Ranked, b: Ranked): number {
-  if (a.delivery.order !== undefined && b.delivery.order !== undefined)
-    return a.delivery.order - b.delivery.order;
+  if (a.order !== undefined && b.order !== undefined) return a.order - b.order;
   return (
-    Number(a.delivery.isNew) - Number(b.delivery.isNew) ||
+    Number(a.isNew) - Number(b.isNew) ||
     a.timeMs - b.timeMs ||
     a.position - b.position ||
-    Number(a.delivery.kind === "settle") - Number(b.delivery.kind === "settle")
+    Number(a.kind === "settle") - Number(b.kind === "settle")
   );
 }
 
@@ -113,9 +114,9 @@ export function isVisible(operation: Operation, find: (id: string) => Operation 
 export function underWay(operations: ReadonlyMap<string, Operation>): Set<string> {
   const ids = new Set<string>();
   const find = (id: string): Operation | undefined => operations.get(id);
-  for (const [id, operation] of operations) {
+  for (const operation of operations.values()) {
     if (operation.Type === "EXECUTION" || isSettled(operation)) continue;
-    if (isVisible(operation, find) && !isBelowRebuilt(operation, operations)) ids.add(id);
+    if (isVisible(operation, find) && !isBelowRebuilt(operation, operations)) ids.add(operation.Id as string);
   }
   return ids;
 }
