@@ -88,6 +88,9 @@ export class LocalExecution {
   #released = 0;
   #advances: { readonly untilMs: number; readonly done: () => void }[] = [];
   #news = new News();
+  /** Since when the run has waited for news, in real time. */
+  #waitsSinceMs: number | undefined;
+  #cancelWatch: (() => void) | undefined;
 
   constructor(options: LocalExecutionOptions) {
     this.#options = options;
@@ -147,6 +150,7 @@ export class LocalExecution {
       track.reject(() => error);
       throw error;
     } finally {
+      this.#cancelWatch?.();
       for (const { done } of this.#advances) done();
     }
   }
@@ -154,6 +158,7 @@ export class LocalExecution {
   async #drive(executionId: string): Promise<void> {
     for (;;) {
       this.#news = new News();
+      this.#waitsSinceMs = undefined;
       if (this.#failure !== undefined) throw this.#failure.error;
       const head = (await this.#store.head(executionId)) as ExecutionHead;
       if (isTerminal(head.status)) return this.#log?.ended(head);
@@ -318,21 +323,22 @@ export class LocalExecution {
     );
   }
 
-  /** A body does what it does in real time, and so does a test: but not for ever. */
+  /** A body does what it does in real time, and so does a test: but not for ever. One timer watches the whole run. */
   #newsInTime(): Promise<void> {
-    const limitMs = this.#options.stallLimitMs ?? (this.#active.size > 0 ? CODE_LIMIT_MS : STALL_LIMIT_MS);
-    const sinceMs = elapsedMs();
-    let cancel = (): void => {};
-    const watch = (forMs: number): void => {
-      cancel = afterRealMs(forMs, () => {
-        const leftMs = Math.max(sinceMs, this.#recordedAtMs) + limitMs - elapsedMs();
-        if (leftMs > 0) watch(leftMs);
-        else this.abort(stalled(limitMs, this.#track.index.all()));
-      });
-    };
-    watch(limitMs);
-    return this.#news.promise.finally(() => cancel());
+    this.#waitsSinceMs = elapsedMs();
+    this.#cancelWatch ??= afterRealMs(this.#options.stallLimitMs ?? STALL_LIMIT_MS, this.#watch);
+    return this.#news.promise;
   }
+
+  readonly #watch = (): void => {
+    this.#cancelWatch = undefined;
+    // The next time that the run waits begins another watch.
+    if (this.#waitsSinceMs === undefined) return;
+    const limitMs = this.#options.stallLimitMs ?? (this.#active.size > 0 ? CODE_LIMIT_MS : STALL_LIMIT_MS);
+    const leftMs = Math.max(this.#waitsSinceMs, this.#recordedAtMs) + limitMs - elapsedMs();
+    if (leftMs > 0) this.#cancelWatch = afterRealMs(leftMs, this.#watch);
+    else this.abort(stalled(limitMs, this.#track.index.all()));
+  };
 
   #isLoose(): boolean {
     return this.#isAsleep() || this.#options.hasFakeTimers || this.#delayed > 0 || this.#advances.length > 0;
