@@ -35,6 +35,7 @@ import {
   errorFromObject,
   errorObjectOf,
 } from "./errors.js";
+import { itemsAtOnce } from "./later-items.js";
 import { LiveOperation, type Settled, type Sink } from "./lifecycle.js";
 import { deserialize, readValue, serialize } from "./payload.js";
 import { missingOperation } from "./replay-check.js";
@@ -191,7 +192,7 @@ export class Batch<T> implements ContextBody<BatchResult<T>> {
     const begun = this.#items.length;
     const id = engine.hasRecordsAhead && this.#scope.idOf(operationId(this.#scope.prefix, begun + 1));
     const record = id === false ? undefined : engine.find(id);
-    const { first, later } = engine.itemsAtOnce;
+    const { first, later } = itemsAtOnce(engine.hostOptions);
     const isLater =
       record === undefined ? count >= (begun === count ? first : later) : record.StartedAfter !== undefined;
     if (!isLater) return false;

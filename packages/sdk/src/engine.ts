@@ -12,7 +12,7 @@
 import {
   type DurableExecutionClient,
   type ExecutionHost,
-  type ExecutionProbe,
+  type ExecutionHostOptions,
   isSettled,
   type Operation,
   type OperationUpdate,
@@ -23,7 +23,7 @@ import { Checkpointer } from "./checkpointer.js";
 import { type Delivery, isVisible, recordedDeliveries, underWay } from "./deliveries.js";
 import type { Handle } from "./handle.js";
 import { onNextTurn, systemHost } from "./host.js";
-import { type BeginItems, type ItemsAtOnce, itemsAtOnce, LaterItems } from "./later-items.js";
+import { type BeginItems, LaterItems } from "./later-items.js";
 import type { PluginObserver } from "./plugin-observer.js";
 import { missingOperation } from "./replay-check.js";
 import { captureContext } from "./scope.js";
@@ -81,6 +81,7 @@ export class Engine {
   /** Position in the log of the last outcome that the code has been given. */
   #given = 0;
   readonly #later = new LaterItems();
+  #hasBegunItems = false;
   /** Operations that are under way in the log and that the code has not asked for again. */
   readonly #unclaimed: Set<string>;
   #isReplaying: boolean;
@@ -134,8 +135,8 @@ export class Engine {
     return this.#options.client.hostOptions === undefined;
   }
 
-  get probe(): ExecutionProbe | undefined {
-    return this.#options.client.hostOptions?.probe;
+  get hostOptions(): ExecutionHostOptions | undefined {
+    return this.#options.client.hostOptions;
   }
 
   /** The newest token: the invocation's own is stale after its first checkpoint. */
@@ -188,10 +189,6 @@ export class Engine {
       const asInContext = captureContext();
       this.#held.push(() => asInContext(begin));
     }
-  }
-
-  get itemsAtOnce(): ItemsAtOnce {
-    return itemsAtOnce(this.#options.client.hostOptions);
   }
 
   /** A group of items begins in a turn of its own: where the log has its `first`, or when nothing is left to deliver. */
@@ -282,6 +279,7 @@ export class Engine {
 
   readonly #turn = (): void => {
     this.#isTurnScheduled = false;
+    this.#hasBegunItems = false;
     if (this.#hasEnded || this.#isBusy > 0) return;
     try {
       this.#takeTurn();
@@ -311,6 +309,7 @@ export class Engine {
   #beginItems(begin: BeginItems | undefined): boolean {
     if (begin === undefined) return false;
     begin(this.#given);
+    this.#hasBegunItems = true;
     this.wake();
     return true;
   }
@@ -458,8 +457,8 @@ export class Engine {
       this.pauseFor(this.observer.changed(changed)).catch((error: unknown) => this.fail(error));
     }
     this.#idleTurns = 0;
-    // The code is idle: it waited for this. But items that began meanwhile have their microtasks to run, and a turn to come.
-    if (!this.#isTurnScheduled) this.#turn();
+    // The code is idle: it waited for this. But items that have begun in this turn have their microtasks to run, and a turn to come.
+    if (!this.#hasBegunItems) this.#turn();
   }
 
   #record(operation: Operation): void {

@@ -99,7 +99,7 @@ export class LiveOperation<T> implements Handle {
   start(): void {
     const { engine } = this;
     if (engine.hasEnded) return;
-    engine.probe?.asked?.(this.describe(), () => this.#sink.isObserved?.() ?? true);
+    engine.hostOptions?.probe?.asked?.(this.describe(), () => this.#sink.isObserved?.() ?? true);
     const record = engine.find(this.id);
     if (record === undefined && !this.isLive()) return;
     if (record !== undefined) {
@@ -238,7 +238,7 @@ export function runBody(
   atMostOnce: boolean,
   run: () => Promise<unknown>,
 ): Promise<unknown> {
-  const body = operation.engine.probe?.body;
+  const body = operation.engine.hostOptions?.probe?.body;
   if (body === undefined) return run();
   return body({ operation: operation.record ?? operation.describe(), attempt, atMostOnce }, run);
 }

@@ -331,7 +331,7 @@ class HandlerInvocation {
     };
     const enrich = runner?.has("enrichLogContext") === true ? () => runner.enrichLogContext() : undefined;
     const logger =
-      engine.probe?.isSilent === true
+      engine.hostOptions?.probe?.isSilent === true
         ? silentLogger
         : createDefaultLogger({ ...identity, nowMs: () => engine.host.nowMs() }, enrich);
     const settings = { serdes: defaultSerdes, callbackDeserializer: undefined, logger, isModeAware: true };
