@@ -7,7 +7,7 @@
 
 import type { ExecutionHostOptions, Operation } from "@tidemark/protocol";
 
-export type ItemsAtOnce = NonNullable<ExecutionHostOptions["itemsAtOnce"]>;
+type ItemsAtOnce = NonNullable<ExecutionHostOptions["itemsAtOnce"]>;
 
 /**
  * How many items of one batch begin at once, and how many in each of the turns that follow. Items that end soon are gone
