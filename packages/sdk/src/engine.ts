@@ -81,6 +81,7 @@ export class Engine {
   /** Position in the log of the last outcome that the code has been given. */
   #given = 0;
   readonly #later = new LaterItems();
+  /** In this turn: their code is not idle yet. */
   #hasBegunItems = false;
   /** Operations that are under way in the log and that the code has not asked for again. */
   readonly #unclaimed: Set<string>;
@@ -457,7 +458,7 @@ export class Engine {
       this.pauseFor(this.observer.changed(changed)).catch((error: unknown) => this.fail(error));
     }
     this.#idleTurns = 0;
-    // The code is idle: it waited for this. But items that have begun in this turn have their microtasks to run, and a turn to come.
+    // The code is idle, as it waited for this; but not if items have begun in this turn, which have another to come.
     if (!this.#hasBegunItems) this.#turn();
   }
 
